@@ -1,0 +1,56 @@
+/*
+ * Trust anchors: the certificates of TPM vendors' CAs that an operator pinned, each with its class, and the chains to them.
+ */
+#ifndef BM_X509_ANCHORS_H
+#define BM_X509_ANCHORS_H
+
+#include "crypto/hash.h"
+#include "x509/ekc.h"
+
+/* What kind of TPM a vendor CA vouches for. The numbers are in messages and the database: append only. */
+typedef enum { BM_CLASS_DISCRETE = 0, BM_CLASS_FIRMWARE, BM_CLASS_VIRTUAL, BM_CLASS_COUNT } bm_tpm_class;
+
+typedef struct bm_anchors bm_anchors;
+
+/* "discrete", "firmware", "virtual". */
+const char *bm_anchors_class_name(bm_tpm_class class);
+
+/* The class of a name; BM_E_MALFORMED when there is none. */
+BM_RESULT bm_anchors_class_by_name(bm_bytes name, bm_tpm_class *class);
+
+/* An empty set; BM_E_NO_MEMORY. */
+BM_RESULT bm_anchors_new(bm_anchors **anchors);
+
+/* Frees; NULL is fine. The second is for BM_AUTO. */
+void bm_anchors_free(bm_anchors *anchors);
+void bm_anchors_freep(bm_anchors **anchors);
+
+/* How many there are. */
+size_t bm_anchors_count(const bm_anchors *anchors);
+
+/*
+ * Adds a CA certificate (DER, exactly; self-signed or not). BM_E_EKC_MALFORMED: no certificate; BM_E_EKC_USAGE: not a CA. One that is
+ * there already under the same class is no error.
+ */
+BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class);
+
+/* What an EK certificate chained to. */
+typedef struct {
+    bm_tpm_class class;
+    uint8_t anchor_sha256[BM_SHA256_SIZE]; /* of the anchor's DER */
+} bm_anchor_match;
+
+/*
+ * Verifies that the EK certificate chains, through intermediates of `chain` (untrusted, at most BM_EKC_CHAIN_MAX, each DER exactly), to
+ * an anchor at the time `now`: signatures, validity of each, CA flags, path lengths, key usages, name chaining, RSA >= 2048, no
+ * SHA-1 but in an anchor's own signature. (X509_verify_cert with partial chains to anchors; no purpose.) The anchor must be of an
+ * accepted class. Intermediates that were verified before are remembered by SHA-256 of their DER together with the anchor, so
+ * that a swarm of devices does not have the same intermediate parsed and verified each time (bounded: the oldest is forgotten; its
+ * validity is checked against `now` each time all the same).
+ * BM_E_EKC_MALFORMED: an intermediate is no certificate; BM_E_EKC_UNTRUSTED with the reason; BM_E_EKC_VALIDITY: only a date is wrong;
+ * BM_E_EKC_CLASS: it chains, but to an anchor of a class that is not accepted.
+ */
+BM_RESULT bm_anchors_verify(bm_anchors *anchors, const bm_ekc *ekc, const bm_bytes *chain, size_t chain_count,
+                            const bool accepted[BM_CLASS_COUNT], int64_t now, bm_anchor_match *match);
+
+#endif
