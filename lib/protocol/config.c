@@ -1,0 +1,320 @@
+#include "protocol/config.h"
+
+#include <ini.h>
+#include <stdio.h>
+
+#define LINE_MAX_SIZE 190 /* inih cuts lines at 200 and goes on: refused before that */
+#define DAY 86400
+#define TICKET_LIFETIME_MAX 3600
+
+/* Keys of a profile, to know which were given. */
+typedef enum { KEY_TRUST, KEY_CLASSES, KEY_IK_KEYS, KEY_IDENTITY, KEY_SUBJECT, KEY_VALIDITY, KEY_TICKET_LIFETIME, KEY_COUNT } profile_key;
+
+static const char *const profile_keys[KEY_COUNT] = {"trust",   "classes",  "ik_keys",        "identity",
+                                                    "subject", "validity", "ticket_lifetime"};
+
+/* What the handler of inih works on. */
+typedef struct {
+    bm_config *config;
+    bool given[BM_CONFIG_PROFILES_MAX][KEY_COUNT];
+    bool servers_given;
+    bool connections_given;
+    bm_result failure; /* the first */
+    char reason[256];
+} parser;
+
+/* A word of a fixed list, as its index; -1 when it is none. */
+static int word_of(bm_bytes text, const char *const *words, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (bm_bytes_equal(text, bm_bytes_str(words[i])))
+            return i;
+    return -1;
+}
+
+/* Cuts the next word off a list with commas; false at its end. */
+static bool next_word(bm_bytes *rest, bm_bytes *word)
+{
+    size_t end = 0;
+
+    if (rest->size == 0)
+        return false;
+    while (end < rest->size && rest->data[end] != ',')
+        end++;
+    *word = bm_bytes_slice(*rest, 0, end);
+    *rest = end < rest->size ? bm_bytes_slice(*rest, end + 1, rest->size - end - 1) : bm_bytes_of(NULL, 0);
+    while (word->size > 0 && word->data[0] == ' ')
+        *word = bm_bytes_slice(*word, 1, word->size - 1);
+    while (word->size > 0 && word->data[word->size - 1] == ' ')
+        word->size--;
+    return true;
+}
+
+static BM_RESULT set_classes(bm_bytes value, bm_profile *profile)
+{
+    bm_bytes word;
+    bm_tpm_class class;
+
+    for (int i = 0; i < BM_CLASS_COUNT; i++)
+        profile->classes[i] = false;
+    while (next_word(&value, &word)) {
+        if (bm_anchors_class_by_name(word, &class).code != BM_OK)
+            return bm_fail(BM_E_CONFIG_INVALID, "classes is a list of discrete, firmware, virtual");
+        profile->classes[class] = true;
+    }
+    return bm_ok();
+}
+
+static BM_RESULT set_ik_keys(bm_bytes value, bm_profile *profile)
+{
+    bm_bytes word;
+
+    for (int i = 0; i < BM_KEY_TYPE_COUNT; i++)
+        profile->ik_keys[i] = false;
+    while (next_word(&value, &word)) {
+        bm_key_type type = bm_pubkey_type_by_name(word);
+
+        BM_CHECK(type != BM_KEY_NONE, BM_E_CONFIG_INVALID,
+                 "ik_keys is a list of rsa2048, rsa3072, rsa4096, ecc256, ecc384, ecc521");
+        profile->ik_keys[type] = true;
+    }
+    return bm_ok();
+}
+
+static BM_RESULT set_trust(bm_bytes value, bm_profile *profile)
+{
+    static const char *const words[] = {"certificate", "inventory", "both"};
+    int word = word_of(value, words, 3);
+
+    BM_CHECK(word >= 0, BM_E_CONFIG_INVALID, "trust is one of certificate, inventory, both");
+    profile->trust = (bm_trust_rule)word;
+    return bm_ok();
+}
+
+static BM_RESULT set_identity(bm_bytes value, bm_profile *profile)
+{
+    static const char *const words[] = {"inventory", "ek", "claim"};
+    int word = word_of(value, words, 3);
+
+    BM_CHECK(word >= 0, BM_E_CONFIG_INVALID, "identity is one of inventory, ek, claim");
+    profile->identity = (bm_identity_rule)word;
+    return bm_ok();
+}
+
+static BM_RESULT set_duration(bm_bytes value, int64_t max, const char *reason, int64_t *seconds)
+{
+    int64_t parsed;
+
+    if (bm_text_parse_duration(value, &parsed).code != BM_OK || parsed < 1 || parsed > max)
+        return bm_fail(BM_E_CONFIG_INVALID, reason);
+    *seconds = parsed;
+    return bm_ok();
+}
+
+static BM_RESULT set_profile_key(profile_key key, bm_bytes value, bm_profile *profile)
+{
+    switch (key) {
+    case KEY_TRUST:
+        return set_trust(value, profile);
+    case KEY_CLASSES:
+        return set_classes(value, profile);
+    case KEY_IK_KEYS:
+        return set_ik_keys(value, profile);
+    case KEY_IDENTITY:
+        return set_identity(value, profile);
+    case KEY_SUBJECT:
+        return bm_profile_parse_subject(value, profile);
+    case KEY_VALIDITY:
+        return set_duration(value, INT64_C(100) * 365 * DAY, "validity is a duration as 365d, at most 100y", &profile->validity);
+    case KEY_TICKET_LIFETIME:
+        return set_duration(value, TICKET_LIFETIME_MAX, "ticket_lifetime is a duration as 5m, at most 1h", &profile->ticket_lifetime);
+    case KEY_COUNT:
+        break;
+    }
+    return bm_fail(BM_E_INTERNAL, "no such key");
+}
+
+/* The defaults of what a profile may leave out. */
+static void init_profile(bm_profile *profile)
+{
+    *profile = (bm_profile){.validity = INT64_C(365) * DAY, .ticket_lifetime = 300};
+    profile->classes[BM_CLASS_DISCRETE] = true;
+    profile->classes[BM_CLASS_FIRMWARE] = true;
+    profile->ik_keys[BM_KEY_RSA2048] = true;
+    profile->ik_keys[BM_KEY_RSA3072] = true;
+    profile->ik_keys[BM_KEY_ECC256] = true;
+    profile->ik_keys[BM_KEY_ECC384] = true;
+}
+
+/* The index of the profile of a section, made when it is new. */
+static BM_RESULT find_profile(parser *p, bm_bytes name, size_t *index)
+{
+    bm_profile *profile;
+
+    for (size_t i = 0; i < p->config->profile_count; i++)
+        if (bm_bytes_equal(bm_bytes_str(p->config->profiles[i].name), name)) {
+            *index = i;
+            return bm_ok();
+        }
+    BM_CHECK(p->config->profile_count < BM_CONFIG_PROFILES_MAX, BM_E_CONFIG_INVALID, "there are more than 32 profiles");
+    profile = &p->config->profiles[p->config->profile_count];
+    init_profile(profile);
+    BM_TRY(bm_bytes_copy_exact(name, (uint8_t *)profile->name, name.size));
+    *index = p->config->profile_count++;
+    return bm_ok();
+}
+
+static BM_RESULT set_number(bm_bytes value, uint64_t min, uint64_t max, const char *reason, bool *given, unsigned *out)
+{
+    uint64_t number;
+
+    BM_CHECK(!*given, BM_E_CONFIG_INVALID, "this key is given twice");
+    if (bm_text_parse_u64(value, max, &number).code != BM_OK || number < min)
+        return bm_fail(BM_E_CONFIG_INVALID, reason);
+    *given = true;
+    *out = (unsigned)number;
+    return bm_ok();
+}
+
+static BM_RESULT set_server_key(parser *p, const char *key, bm_bytes value)
+{
+    if (bm_bytes_equal(bm_bytes_str(key), bm_bytes_str("processes")))
+        return set_number(value, 0, 64, "processes is 0 (one a core) to 64", &p->servers_given, &p->config->servers);
+    if (bm_bytes_equal(bm_bytes_str(key), bm_bytes_str("max_connections")))
+        return set_number(value, 1, 65536, "max_connections is 1 to 65536", &p->connections_given,
+                          &p->config->max_connections);
+    return bm_fail(BM_E_CONFIG_INVALID, "[server] has only the keys processes and max_connections");
+}
+
+/* The name in "profile NAME"; empty when the section is none of a profile. */
+static bm_bytes profile_section(bm_bytes section)
+{
+    static const char prefix[] = "profile ";
+    size_t size = sizeof(prefix) - 1;
+
+    if (section.size <= size || !bm_bytes_equal(bm_bytes_slice(section, 0, size), bm_bytes_str(prefix)))
+        return bm_bytes_of(NULL, 0);
+    return bm_bytes_slice(section, size, section.size - size);
+}
+
+static BM_RESULT set_key(parser *p, const char *section, const char *key, bm_bytes value)
+{
+    bm_bytes name = profile_section(bm_bytes_str(section));
+    size_t index;
+    int word;
+
+    BM_CHECK(section[0] != 0, BM_E_CONFIG_INVALID, "a key stands before the first section");
+    if (bm_bytes_equal(bm_bytes_str(section), bm_bytes_str("server")))
+        return set_server_key(p, key, value);
+    BM_CHECK(bm_text_is_profile_name(name), BM_E_CONFIG_INVALID, "a section is [server] or [profile NAME]");
+    word = word_of(bm_bytes_str(key), profile_keys, KEY_COUNT);
+    BM_CHECK(word >= 0, BM_E_CONFIG_INVALID,
+             "a profile has only the keys trust, classes, ik_keys, identity, subject, validity, ticket_lifetime");
+    BM_TRY(find_profile(p, name, &index));
+    BM_CHECK(!p->given[index][word], BM_E_CONFIG_INVALID, "this key is given twice");
+    p->given[index][word] = true;
+    return set_profile_key((profile_key)word, value, &p->config->profiles[index]);
+}
+
+/* Called by inih for each key; zero says that the line is wrong. */
+static int handle(void *user, const char *section, const char *key, const char *value)
+{
+    parser *p = user;
+    bm_result result = set_key(p, section, key, bm_bytes_str(value));
+
+    if (result.code == BM_OK)
+        return 1;
+    if (p->failure.code == BM_OK) {
+        (void)snprintf(p->reason, sizeof(p->reason), "%s", result.detail == NULL ? "not valid" : result.detail);
+        p->failure = bm_fail(result.code, NULL);
+    }
+    return 0;
+}
+
+/* What inih passes over in silence: long lines, bytes that are no text, sections without keys. */
+static BM_RESULT check_line(bm_bytes line)
+{
+    BM_CHECK(line.size <= LINE_MAX_SIZE, BM_E_CONFIG_INVALID, "the line is longer than 190 characters");
+    for (size_t i = 0; i < line.size; i++)
+        BM_CHECK(line.data[i] >= 0x20 || line.data[i] == '\t' || line.data[i] == '\r', BM_E_CONFIG_INVALID,
+                 "the line has a control character");
+    if (line.size > 0 && line.data[0] == '[') {
+        size_t end = 1;
+        bm_bytes section;
+
+        while (end < line.size && line.data[end] != ']')
+            end++;
+        section = bm_bytes_slice(line, 1, end - 1);
+        BM_CHECK(end < line.size && (bm_bytes_equal(section, bm_bytes_str("server")) ||
+                                     bm_text_is_profile_name(profile_section(section))),
+                 BM_E_CONFIG_INVALID, "a section is [server] or [profile NAME]");
+    }
+    return bm_ok();
+}
+
+static BM_RESULT check_lines(const char *name, bm_bytes text)
+{
+    size_t line = 1;
+
+    while (text.size > 0) {
+        size_t end = 0;
+        bm_result result;
+
+        while (end < text.size && text.data[end] != '\n')
+            end++;
+        result = check_line(bm_bytes_slice(text, 0, end));
+        if (result.code != BM_OK)
+            return bm_failf(BM_E_CONFIG_INVALID, "%s:%zu: %s", name, line, result.detail);
+        text = end < text.size ? bm_bytes_slice(text, end + 1, text.size - end - 1) : bm_bytes_of(NULL, 0);
+        line++;
+    }
+    return bm_ok();
+}
+
+static BM_RESULT check_complete(const char *name, const parser *p)
+{
+    static const profile_key needed[] = {KEY_TRUST, KEY_IDENTITY, KEY_SUBJECT};
+
+    if (p->config->profile_count == 0)
+        return bm_failf(BM_E_CONFIG_INVALID, "%s: there is no [profile NAME]", name);
+    for (size_t i = 0; i < p->config->profile_count; i++) {
+        const bm_profile *profile = &p->config->profiles[i];
+
+        for (size_t k = 0; k < sizeof(needed) / sizeof(needed[0]); k++)
+            if (!p->given[i][needed[k]])
+                return bm_failf(BM_E_CONFIG_INVALID, "%s: [profile %s] has no %s", name, profile->name,
+                                profile_keys[needed[k]]);
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_config_parse(const char *name, bm_bytes text, bm_config *config)
+{
+    BM_AUTO_BUF copy = BM_BUF_EMPTY;
+    bm_config parsed = {.max_connections = 1024};
+    parser p = {.config = &parsed};
+    int line;
+
+    if (text.size > BM_CONFIG_SIZE_MAX)
+        return bm_failf(BM_E_CONFIG_INVALID, "%s: larger than %d bytes", name, BM_CONFIG_SIZE_MAX);
+    BM_TRY(check_lines(name, text));
+    BM_TRY(bm_buf_put(&copy, text));
+    BM_TRY(bm_buf_terminate(&copy));
+    line = ini_parse_string((const char *)copy.data, handle, &p);
+    if (line < 0)
+        return bm_fail(BM_E_NO_MEMORY, NULL);
+    if (line > 0)
+        return bm_failf(BM_E_CONFIG_INVALID, "%s:%d: %s", name, line,
+                        p.failure.code == BM_OK ? "neither a section nor a key = value" : p.reason);
+    BM_TRY(check_complete(name, &p));
+    *config = parsed;
+    return bm_ok();
+}
+
+const bm_profile *bm_config_profile(const bm_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->profile_count; i++)
+        if (bm_bytes_equal(bm_bytes_str(config->profiles[i].name), bm_bytes_str(name)))
+            return &config->profiles[i];
+    return NULL;
+}

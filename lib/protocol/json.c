@@ -1,0 +1,252 @@
+#include "protocol/json.h"
+
+#include "base/text.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+
+#define DEPTH_MAX 8
+
+void bm_json_freep(bm_json **json)
+{
+    if (*json != NULL)
+        (void)json_object_put(*json);
+    *json = NULL;
+}
+
+static void tokener_freep(struct json_tokener **tokener)
+{
+    if (*tokener != NULL)
+        json_tokener_free(*tokener);
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/*
+ * The members of the outer object as they are written. json-c keeps the last of two with one name; counting the colons tells. The
+ * text is known to be well-formed JSON when this runs.
+ */
+static size_t count_members(bm_bytes text)
+{
+    size_t depth = 0;
+    size_t members = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        if (c == '"')
+            in_string = true;
+        else if (c == '{' || c == '[')
+            depth++;
+        else if (c == '}' || c == ']')
+            depth--;
+        else if (c == ':' && depth == 1)
+            members++;
+    }
+    return members;
+}
+
+/* json-c calls a name or a string with an escaped NUL shorter than it is; no text of the protocol has one. */
+static bool has_escaped_nul(bm_bytes text)
+{
+    static const char escape[] = "\\u0000";
+
+    for (size_t i = 0; i + 6 <= text.size; i++)
+        if (bm_bytes_equal(bm_bytes_slice(text, i, 6), bm_bytes_str(escape)))
+            return true;
+    return false;
+}
+
+static BM_RESULT parse_text(bm_bytes text, bm_json **json)
+{
+    BM_AUTO(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+    BM_AUTO(bm_json_freep) bm_json *parsed = NULL;
+    size_t end;
+
+    BM_CHECK(tokener != NULL, BM_E_NO_MEMORY, NULL);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    parsed = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
+    BM_CHECK(parsed != NULL && json_tokener_get_error(tokener) == json_tokener_success, BM_E_REQUEST_MALFORMED,
+             "the body is not one well-formed JSON object");
+    end = json_tokener_get_parse_end(tokener);
+    while (end < text.size && is_space(text.data[end]))
+        end++;
+    BM_CHECK(end == text.size, BM_E_REQUEST_MALFORMED, "there is something behind the JSON object");
+    BM_CHECK(json_object_is_type(parsed, json_type_object), BM_E_REQUEST_MALFORMED, "the body is no JSON object");
+    *json = parsed;
+    parsed = NULL;
+    return bm_ok();
+}
+
+BM_RESULT bm_json_parse(bm_bytes text, bm_json **json)
+{
+    BM_AUTO(bm_json_freep) bm_json *parsed = NULL;
+
+    BM_CHECK(text.size > 0 && text.size <= INT_MAX, BM_E_REQUEST_MALFORMED, "the body is empty");
+    BM_CHECK(bm_text_is_utf8(text), BM_E_REQUEST_MALFORMED, "the body is not well-formed UTF-8");
+    BM_CHECK(!has_escaped_nul(text), BM_E_REQUEST_MALFORMED, "the body has an escaped NUL");
+    BM_TRY(parse_text(text, &parsed));
+    BM_CHECK(count_members(text) == (size_t)json_object_object_length(parsed), BM_E_FIELD_UNKNOWN,
+             "a member is given twice");
+    *json = parsed;
+    parsed = NULL;
+    return bm_ok();
+}
+
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bm_bytes_equal(bm_bytes_str(name), bm_bytes_str(names[i])))
+            return true;
+    return false;
+}
+
+/* A name for a detail: short, and nothing in it but printable ASCII. */
+static void printable_name(const char *name, char out[33])
+{
+    size_t i = 0;
+
+    for (; i < 32 && name[i] != 0; i++)
+        out[i] = name[i];
+    out[i] = 0;
+    for (i = 0; out[i] != 0; i++)
+        if (out[i] < 0x21 || out[i] > 0x7E || out[i] == '"')
+            out[i] = '?';
+}
+
+BM_RESULT bm_json_check_names(bm_json *json, const char *const *names, size_t count)
+{
+    json_object_object_foreach(json, name, value)
+    {
+        (void)value;
+        if (!is_one_of(name, names, count)) {
+            char printable[33];
+
+            printable_name(name, printable);
+            return bm_failf(BM_E_FIELD_UNKNOWN, "the member \"%s\" is not known", printable);
+        }
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_json_string(bm_json *json, const char *name, bm_bytes *text, bool *found)
+{
+    bm_json *member = NULL;
+
+    *found = json_object_object_get_ex(json, name, &member) != 0;
+    *text = bm_bytes_of(NULL, 0);
+    if (!*found)
+        return bm_ok();
+    if (!json_object_is_type(member, json_type_string))
+        return bm_failf(BM_E_FIELD_INVALID, "%s is not a string", name);
+    *text = bm_bytes_of(json_object_get_string(member), (size_t)json_object_get_string_len(member));
+    return bm_ok();
+}
+
+BM_RESULT bm_json_strings(bm_json *json, const char *name, bm_bytes *texts, size_t max, size_t *count)
+{
+    bm_json *member = NULL;
+    size_t length;
+
+    *count = 0;
+    if (!json_object_object_get_ex(json, name, &member))
+        return bm_ok();
+    if (!json_object_is_type(member, json_type_array))
+        return bm_failf(BM_E_FIELD_INVALID, "%s is not an array", name);
+    length = json_object_array_length(member);
+    if (length > max)
+        return bm_failf(BM_E_FIELD_INVALID, "%s has more than %zu elements", name, max);
+    for (size_t i = 0; i < length; i++) {
+        bm_json *element = json_object_array_get_idx(member, i);
+
+        if (!json_object_is_type(element, json_type_string))
+            return bm_failf(BM_E_FIELD_INVALID, "%s has an element that is not a string", name);
+        texts[i] = bm_bytes_of(json_object_get_string(element), (size_t)json_object_get_string_len(element));
+    }
+    *count = length;
+    return bm_ok();
+}
+
+BM_RESULT bm_json_integer(bm_json *json, const char *name, int64_t *value)
+{
+    bm_json *member = NULL;
+
+    if (!json_object_object_get_ex(json, name, &member))
+        return bm_failf(BM_E_FIELD_MISSING, "%s is missing", name);
+    if (!json_object_is_type(member, json_type_int))
+        return bm_failf(BM_E_FIELD_INVALID, "%s is not an integer", name);
+    *value = json_object_get_int64(member);
+    return bm_ok();
+}
+
+BM_RESULT bm_json_new(bm_json **json)
+{
+    *json = json_object_new_object();
+    BM_CHECK(*json != NULL, BM_E_NO_MEMORY, NULL);
+    return bm_ok();
+}
+
+/* Adds a value that json-c may have failed to make. */
+static BM_RESULT add(bm_json *json, const char *name, bm_json *value)
+{
+    BM_CHECK(value != NULL, BM_E_NO_MEMORY, NULL);
+    if (json_object_object_add(json, name, value) != 0) {
+        (void)json_object_put(value);
+        return bm_fail(BM_E_NO_MEMORY, NULL);
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_json_add_string(bm_json *json, const char *name, bm_bytes text)
+{
+    return add(json, name, json_object_new_string_len(text.size == 0 ? "" : (const char *)text.data, (int)text.size));
+}
+
+BM_RESULT bm_json_add_base64(bm_json *json, const char *name, bm_bytes bytes)
+{
+    BM_AUTO_BUF text = BM_BUF_EMPTY;
+
+    BM_TRY(bm_text_put_base64(&text, bytes));
+    return bm_json_add_string(json, name, bm_buf_view(&text));
+}
+
+BM_RESULT bm_json_add_integer(bm_json *json, const char *name, int64_t value)
+{
+    return add(json, name, json_object_new_int64(value));
+}
+
+BM_RESULT bm_json_add_strings(bm_json *json, const char *name, const bm_buf *texts, size_t count)
+{
+    bm_json *array = json_object_new_array();
+
+    BM_TRY(add(json, name, array));
+    for (size_t i = 0; i < count; i++) {
+        bm_json *text = json_object_new_string_len((const char *)texts[i].data, (int)texts[i].size);
+
+        BM_CHECK(text != NULL, BM_E_NO_MEMORY, NULL);
+        if (json_object_array_add(array, text) != 0) {
+            (void)json_object_put(text);
+            return bm_fail(BM_E_NO_MEMORY, NULL);
+        }
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_json_put(bm_json *json, bm_buf *out)
+{
+    const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    BM_CHECK(text != NULL, BM_E_NO_MEMORY, NULL);
+    return bm_buf_put_str(out, text);
+}

@@ -1,0 +1,202 @@
+#include "protocol/verdict.h"
+
+#include "tpm/weak.h"
+
+/* Digits of the EK's hash in an identity that derives from it: 80 bits would do, 160 cost nothing. */
+#define EK_IDENTITY_BYTES 20
+
+void bm_verdict_subject_fini(bm_subject *subject)
+{
+    bm_pkey_free(subject->ek_key);
+    *subject = (bm_subject){0};
+}
+
+/* SHA-256 over (u32 size | bytes) of each certificate of the chain: no two chains give the same bytes. */
+static BM_RESULT hash_chain(const bm_request *request, uint8_t digest[BM_SHA256_SIZE])
+{
+    BM_AUTO_BUF all = BM_BUF_EMPTY;
+
+    for (size_t i = 0; i < request->ek_chain_count; i++)
+        BM_TRY(bm_buf_put_sized32(&all, bm_buf_view(&request->ek_chain[i])));
+    return bm_hash_sha256(bm_buf_view(&all), digest);
+}
+
+static BM_RESULT hash_parameters(const bm_request *request, const bm_subject *subject, bm_ticket_fields *fields)
+{
+    BM_TRY(bm_hash_sha256(bm_buf_view(&request->csr), fields->csr));
+    BM_TRY(bm_hash_sha256(bm_buf_view(&request->ik_public), fields->ik_public));
+    BM_TRY(bm_hash_sha256(bm_buf_view(&request->ek_public), fields->ek_public));
+    if (request->ek_certificate.size > 0)
+        BM_TRY(bm_hash_sha256(bm_buf_view(&request->ek_certificate), fields->ek_certificate));
+    if (request->ek_chain_count > 0)
+        BM_TRY(hash_chain(request, fields->ek_chain));
+    BM_TRY(bm_pubkey_spki_sha256(&subject->ik.key, fields->ik_spki));
+    return bm_hash_sha256(bm_bytes_str(request->profile), fields->profile);
+}
+
+BM_RESULT bm_verdict_parse(const bm_request *request, bm_subject *subject)
+{
+    BM_TRY(bm_csr_parse(bm_buf_view(&request->csr), &subject->csr));
+    BM_TRY(bm_result_as(bm_tpm_public_parse(bm_buf_view(&request->ik_public), &subject->ik), BM_E_IK_PUBLIC_MALFORMED));
+    BM_TRY(bm_result_as(bm_tpm_public_parse(bm_buf_view(&request->ek_public), &subject->ek), BM_E_EK_PUBLIC_MALFORMED));
+    BM_TRY(bm_tpm_public_name(&subject->ik, &subject->ik_name));
+    BM_TRY(bm_pubkey_spki_sha256(&subject->ek.key, subject->ek_sha256));
+    return hash_parameters(request, subject, &subject->fields);
+}
+
+/* TPM 2.0 Part 2, 12.2.3.5 and 12.2.3.6: a key with a scheme can sign with that one alone, so the CSR must have it. */
+static BM_RESULT check_scheme(const bm_subject *subject)
+{
+    bm_sig_alg alg = subject->csr.alg;
+    uint16_t used = !bm_pkey_sig_is_rsa(alg)           ? BM_TPM_ALG_ECDSA
+                    : alg == BM_SIG_RSAPSS_SHA256 ? BM_TPM_ALG_RSAPSS
+                                                  : BM_TPM_ALG_RSASSA;
+
+    if (subject->ik.scheme == BM_TPM_ALG_NULL)
+        return bm_ok();
+    BM_CHECK(subject->ik.scheme == used && subject->ik.scheme_hash == bm_pkey_sig_hash(alg), BM_E_CSR_ALGORITHM,
+             "the identity key cannot have signed with this algorithm");
+    return bm_ok();
+}
+
+static BM_RESULT judge_ik(const bm_subject *subject, const bm_profile *profile)
+{
+    BM_CHECK(bm_pubkey_equal(&subject->csr.key, &subject->ik.key), BM_E_CSR_KEY_NOT_IK, NULL);
+    BM_TRY(bm_template_check_ik(&subject->ik));
+    BM_CHECK(profile->ik_keys[subject->ik.key.type], BM_E_IK_ALGORITHM, bm_pubkey_type_name(subject->ik.key.type));
+    BM_TRY(check_scheme(subject));
+    return bm_result_as(bm_weak_check(&subject->ik.key), BM_E_IK_WEAK);
+}
+
+/*
+ * The EK as its template and its certificate say it must be: the template fixes all but the key, the certificate the key. With the
+ * rule `inventory` the certificate may be missing; one that was sent is the EK's own all the same.
+ */
+static BM_RESULT judge_ek(const bm_request *request, const bm_profile *profile, int64_t now, bm_subject *subject, bm_ekc **ekc)
+{
+    bool required = profile->trust != BM_TRUST_INVENTORY;
+
+    subject->ek_template = bm_template_match_ek(&subject->ek);
+    BM_CHECK(subject->ek_template != NULL, BM_E_EK_TEMPLATE, NULL);
+    BM_CHECK(!required || request->ek_certificate.size > 0, BM_E_EKC_MISSING, NULL);
+    if (request->ek_certificate.size > 0) {
+        BM_TRY(bm_ekc_parse(bm_buf_view(&request->ek_certificate), ekc));
+        BM_CHECK(bm_pubkey_equal(bm_ekc_key(*ekc), &subject->ek.key), BM_E_EK_MISMATCH, NULL);
+    }
+    if (required) {
+        BM_TRY(bm_ekc_check_usage(*ekc));
+        BM_TRY(bm_ekc_check_validity(*ekc, now));
+    }
+    return bm_result_as(bm_weak_check(&subject->ek.key), BM_E_EK_WEAK);
+}
+
+/* The identity derived from an EK. */
+static void ek_identity(const uint8_t ek_sha256[BM_SHA256_SIZE], char identity[BM_IDENTITY_MAX + 1])
+{
+    identity[0] = 'e';
+    identity[1] = 'k';
+    identity[2] = '-';
+    bm_text_hex(bm_bytes_of(ek_sha256, EK_IDENTITY_BYTES), identity + 3);
+}
+
+/* Which identity is asked for. With the rule `inventory` the CSR may leave it to the inventory row. */
+static BM_RESULT judge_claim(const bm_profile *profile, bm_subject *subject)
+{
+    bm_bytes serial = subject->csr.serial;
+
+    if (profile->identity == BM_IDENTITY_EK) {
+        ek_identity(subject->ek_sha256, subject->claimed);
+        return bm_ok();
+    }
+    if (serial.size == 0 && profile->identity == BM_IDENTITY_INVENTORY)
+        return bm_ok();
+    BM_CHECK(serial.size > 0, BM_E_IDENTITY_MISSING, NULL);
+    BM_CHECK(bm_text_is_identity(serial), BM_E_IDENTITY_INVALID, NULL);
+    BM_TRY(bm_bytes_copy_exact(serial, (uint8_t *)subject->claimed, serial.size));
+    subject->claimed[serial.size] = 0;
+    return bm_ok();
+}
+
+/* What costs public-key operations on the keys themselves: the CSR's signature, the point or modulus of both keys. */
+static BM_RESULT judge_keys(bm_subject *subject)
+{
+    BM_AUTO(bm_pkey_freep) bm_pkey *ik_key = NULL;
+
+    BM_TRY(bm_result_as(bm_pkey_from_public(&subject->ik.key, &ik_key), BM_E_IK_WEAK));
+    BM_TRY(bm_csr_verify(&subject->csr, ik_key));
+    return bm_result_as(bm_pkey_from_public(&subject->ek.key, &subject->ek_key), BM_E_EK_WEAK);
+}
+
+static BM_RESULT judge_chain(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, const bm_ekc *ekc,
+                             int64_t now, bm_subject *subject)
+{
+    bm_bytes chain[BM_EKC_CHAIN_MAX];
+
+    if (profile->trust == BM_TRUST_INVENTORY)
+        return bm_ok();
+    for (size_t i = 0; i < request->ek_chain_count; i++)
+        chain[i] = bm_buf_view(&request->ek_chain[i]);
+    BM_TRY(bm_anchors_verify(anchors, ekc, chain, request->ek_chain_count, profile->classes, now, &subject->anchor));
+    subject->certified = true;
+    return bm_ok();
+}
+
+BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now,
+                           bm_judge_depth depth, bm_subject *subject)
+{
+    BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
+
+    BM_TRY(judge_ik(subject, profile));
+    BM_TRY(judge_ek(request, profile, now, subject, &ekc));
+    BM_TRY(judge_claim(profile, subject));
+    if (depth == BM_JUDGE_ALL && subject->ek_key == NULL)
+        BM_TRY(judge_keys(subject));
+    return judge_chain(request, profile, anchors, ekc, now, subject);
+}
+
+static BM_RESULT answer(const char *identity, char out[BM_IDENTITY_MAX + 1])
+{
+    bm_bytes text = bm_bytes_str(identity);
+
+    BM_CHECK(text.size > 0 && text.size <= BM_IDENTITY_MAX, BM_E_INTERNAL, "an identity of impossible size");
+    BM_TRY(bm_bytes_copy_exact(text, (uint8_t *)out, text.size));
+    out[text.size] = 0;
+    return bm_ok();
+}
+
+BM_RESULT bm_verdict_decide(const bm_subject *subject, const bm_profile *profile, const bm_verdict_record *record,
+                            char identity[BM_IDENTITY_MAX + 1])
+{
+    bool listed = record->known && record->in_inventory;
+    bool bound = record->known && record->identity[0] != 0;
+    bool claims = subject->claimed[0] != 0;
+    bool same = bound && claims && bm_bytes_equal(bm_bytes_str(record->identity), bm_bytes_str(subject->claimed));
+
+    BM_CHECK(!(record->known && record->retired), BM_E_DEVICE_RETIRED, NULL);
+    BM_CHECK(listed || profile->trust == BM_TRUST_CERTIFICATE, BM_E_EK_NOT_IN_INVENTORY, NULL);
+    if (profile->identity == BM_IDENTITY_INVENTORY) {
+        BM_CHECK(listed, BM_E_EK_NOT_IN_INVENTORY, NULL);
+        BM_CHECK(bound, BM_E_EK_NOT_IN_INVENTORY, "the inventory row has no serial number");
+    }
+    /* A name that is bound already stands: the rule `ek` names only what nobody has named. */
+    if (bound && profile->identity == BM_IDENTITY_EK)
+        return answer(record->identity, identity);
+    BM_CHECK(!bound || !claims || same, BM_E_IDENTITY_MISMATCH, NULL);
+    if (bound)
+        return answer(record->identity, identity);
+    BM_CHECK(claims, BM_E_IDENTITY_MISSING, NULL);
+    BM_CHECK(!record->claim_taken, BM_E_IDENTITY_TAKEN, NULL);
+    return answer(subject->claimed, identity);
+}
+
+BM_RESULT bm_verdict_put_evidence(bm_buf *out, const bm_request *request, const bm_subject *subject)
+{
+    BM_TRY(bm_buf_put_sized32(out, bm_buf_view(&request->csr)));
+    BM_TRY(bm_buf_put_sized32(out, bm_buf_view(&request->ik_public)));
+    BM_TRY(bm_buf_put_sized32(out, bm_buf_view(&request->ek_public)));
+    BM_TRY(bm_buf_put_sized32(out, bm_buf_view(&request->ek_certificate)));
+    BM_TRY(bm_buf_put_u32(out, (uint32_t)request->ek_chain_count));
+    for (size_t i = 0; i < request->ek_chain_count; i++)
+        BM_TRY(bm_buf_put_sized32(out, bm_buf_view(&request->ek_chain[i])));
+    return bm_buf_put(out, BM_BYTES_ARRAY(subject->anchor.anchor_sha256));
+}
