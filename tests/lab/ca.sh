@@ -14,12 +14,41 @@ lab_ca() {
     fi
 }
 
-# lab_trust CA VENDOR [CLASS]: the vendor's root becomes an anchor.
+# lab_trust CA VENDOR [CLASS]: the vendor's root and its intermediate become anchors.
 lab_trust() {
+    lab_trust_root "$@"
+    lab_ctl "$1" trust add --class "${3:-discrete}" "$LAB/vendor-$2/inter.crt" >>"$LAB/ca-$1-ctl.log"
+}
+
+# lab_trust_root CA VENDOR [CLASS]: the root alone, so that whoever has a certificate must bring its chain.
+lab_trust_root() {
     if [[ ! -d $LAB/vendor-$2 ]]; then
         lab_vendor "$2"
     fi
     lab_ctl "$1" trust add --class "${3:-discrete}" "$LAB/vendor-$2/root.crt" >>"$LAB/ca-$1-ctl.log"
+}
+
+# lab_distrust CA VENDOR: both are anchors no more.
+lab_distrust() {
+    local crt sha
+    for crt in "$LAB/vendor-$2/root.crt" "$LAB/vendor-$2/inter.crt"; do
+        sha=$(openssl x509 -in "$crt" -outform DER | sha256sum)
+        lab_ctl "$1" trust remove "${sha%% *}" >>"$LAB/ca-$1-ctl.log"
+    done
+}
+
+# lab_profile CA NAME [LINE...]: another profile: the default one with those lines of the configuration in place of its
+# own.
+lab_profile() {
+    local conf=$LAB/ca-$1/birthmark.conf name=$2 line
+    shift 2
+    sed -n '/^\[profile default\]/,/^\[/p' "$conf" | sed '1d; /^\[/d; /^[#;]/d' >"$LAB/profile"
+    for line in "$@"; do
+        sed -i "/^${line%%[ =]*}[ =]/d" "$LAB/profile"
+        printf '%s\n' "$line" >>"$LAB/profile"
+    done
+    { printf '\n[profile %s]\n' "$name"; cat "$LAB/profile"; } >>"$conf"
+    rm "$LAB/profile"
 }
 
 # lab_ctl CA COMMAND...: birthmarkctl on that CA.
@@ -56,12 +85,22 @@ lab_server_stop() {
     lab_stop "server-$1" "${2:-TERM}"
 }
 
-# lab_processes SERVER KIND: the pids of its processes of that kind: server, ledger, keeper.
+# lab_server_crash NAME: kill -9 of all its processes, as when the power fails.
+lab_server_crash() {
+    local pids
+    pids=$(lab_processes "$1")
+    kill -KILL "${LAB_PID[server-$1]}"
+    # shellcheck disable=SC2086
+    kill -KILL $pids 2>/dev/null || true
+    lab_server_stop "$1"
+}
+
+# lab_processes SERVER [KIND]: the pids of its processes, of that kind alone: server, ledger, keeper.
 lab_processes() {
     local pid=${LAB_PID[server-$1]} child words
     for child in $(cat "/proc/$pid/task/$pid/children"); do
         words=$(tr '\0' ' ' 2>/dev/null <"/proc/$child/cmdline" || true)
-        if [[ " $words " == *" -x $2 "* ]]; then
+        if [[ -z ${2:-} || " $words " == *" -x $2 "* ]]; then
             printf '%s\n' "$child"
         fi
     done
@@ -116,4 +155,28 @@ lab_identity_good() {
     openssl pkey -pubin -in "$dir/.lab-cert.pem" -outform DER -out "$dir/.lab-cert.der"
     lab_same "$dir/.lab-handle.der" "$dir/.lab-cert.der"
     rm -f "$dir"/.lab-*
+}
+
+# lab_at_step STEP COMMAND TPM SERVER SERIAL [options]: the agent, and the command at the moment when it says that STEP
+# begins. Afterwards LAB_AGENT_RC is its exit status. LAB_AGENT_PID is there for the command.
+lab_at_step() {
+    local step=$1 command=$2 line AGENT
+    shift 2
+    lab_agent "$@"
+    rm -f "$LAB/steps"
+    mkfifo "$LAB/steps"
+    # A shell starts what is in the background deaf to SIGINT; a person's shell does not.
+    env --default-signal=INT "${AGENT[@]}" >"$LAB/enroll.out" 2>"$LAB/steps" &
+    LAB_AGENT_PID=$!
+    LAB_STEP_SEEN=
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$LAB/enroll.log"
+        if [[ -z $LAB_STEP_SEEN && $line == "$step/6"* ]]; then
+            LAB_STEP_SEEN=1
+            eval "$command" || lab_die "failed at step $step: $command"
+        fi
+    done <"$LAB/steps"
+    LAB_AGENT_RC=0
+    wait "$LAB_AGENT_PID" || LAB_AGENT_RC=$?
+    [[ -n $LAB_STEP_SEEN ]] || lab_die "the agent never began step $step"
 }
