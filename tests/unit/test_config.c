@@ -1,0 +1,126 @@
+#include "unit.h"
+
+#include "protocol/config.h"
+
+#include <string.h>
+
+#define PROFILE "[profile a]\ntrust = both\nidentity = ek\nsubject = CN=%i\n"
+
+static void the_default_text_is_the_profile_of_the_manual(void **state)
+{
+    bm_config config;
+    const bm_profile *profile;
+
+    (void)state;
+    assert_ok(bm_config_parse("birthmark.conf", bm_bytes_str(bm_config_default_text()), &config));
+    profile = bm_config_profile(&config, "default");
+    assert_non_null(profile);
+    assert_int_equal(profile->trust, BM_TRUST_CERTIFICATE);
+    assert_int_equal(profile->identity, BM_IDENTITY_CLAIM);
+    assert_true(profile->classes[BM_CLASS_DISCRETE] && profile->classes[BM_CLASS_FIRMWARE]);
+    assert_false(profile->classes[BM_CLASS_VIRTUAL]);
+    assert_true(profile->ik_keys[BM_KEY_RSA2048] && profile->ik_keys[BM_KEY_RSA3072]);
+    assert_true(profile->ik_keys[BM_KEY_ECC256] && profile->ik_keys[BM_KEY_ECC384]);
+    assert_false(profile->ik_keys[BM_KEY_NONE]);
+    assert_int_equal(profile->validity, 31536000);
+    assert_int_equal(profile->ticket_lifetime, 300);
+    assert_int_equal(profile->subject_count, 2);
+    assert_int_equal(config.max_connections, 1024);
+    assert_null(bm_config_profile(&config, "other"));
+}
+
+static void what_a_profile_leaves_out_is_as_in_the_default(void **state)
+{
+    bm_config config;
+    const bm_profile *profile;
+
+    (void)state;
+    assert_ok(bm_config_parse("f", bm_bytes_str(PROFILE "classes = virtual\n"), &config));
+    profile = bm_config_profile(&config, "a");
+    assert_non_null(profile);
+    assert_true(profile->classes[BM_CLASS_VIRTUAL]);
+    assert_false(profile->classes[BM_CLASS_DISCRETE]);
+    assert_int_equal(profile->validity, 31536000);
+    assert_true(profile->ik_keys[BM_KEY_RSA3072]);
+}
+
+/* The text is refused, and the detail begins with where. */
+static void refused(const char *text, const char *where)
+{
+    bm_config config;
+    bm_result result = bm_config_parse("f", bm_bytes_str(text), &config);
+
+    if (result.code != BM_E_CONFIG_INVALID || strncmp(result.detail, where, strlen(where)) != 0)
+        fail_msg("%s: %s (%s), expected %s", text, bm_code_name(result.code), result.detail ? result.detail : "-", where);
+}
+
+static void a_wrong_file_is_refused_with_file_and_line(void **state)
+{
+    (void)state;
+    refused("", "f: there is no [profile NAME]");
+    refused("[server]\nprocesses = 1\n", "f: there is no [profile NAME]");
+    refused("[profile a]\ntrust = both\nidentity = ek\n", "f: [profile a] has no subject");
+    refused("[profile a]\ntrust = both\nsubject = CN=%i\n", "f: [profile a] has no identity");
+    refused("[profile a]\nidentity = ek\nsubject = CN=%i\n", "f: [profile a] has no trust");
+    refused(PROFILE "colour = red\n", "f:5: a profile has only the keys");
+    refused(PROFILE "trust = both\n", "f:5: this key is given twice");
+    refused(PROFILE "[profile a]\ntrust = both\n", "f:6: this key is given twice");
+    refused(PROFILE "classes = discrete, cloud\n", "f:5: classes is a list");
+    refused(PROFILE "classes = discrete,,virtual\n", "f:5: classes is a list");
+    refused(PROFILE "ik_keys = rsa1024\n", "f:5: ik_keys is a list");
+    refused(PROFILE "validity = 365\n", "f:5: validity");
+    refused(PROFILE "validity = 0s\n", "f:5: validity");
+    refused(PROFILE "validity = 200y\n", "f:5: validity");
+    refused(PROFILE "ticket_lifetime = 2h\n", "f:5: ticket_lifetime");
+    refused("[profile a]\ntrust = maybe\n", "f:2: trust is one of");
+    refused("[profile a]\nidentity = serial\n", "f:2: identity is one of");
+    refused("[profile a]\nsubject = DC=x\n", "f:2:");
+    refused("[profile A]\ntrust = both\n", "f:1: a section is");
+    refused("[profiles]\n" PROFILE, "f:1: a section is");
+    refused("[profile]\n" PROFILE, "f:1: a section is");
+    refused("[server\n" PROFILE, "f:1: a section is");
+    refused("trust = both\n" PROFILE, "f:1: a key stands before");
+    refused(PROFILE "nonsense\n", "f:5: neither a section nor");
+    refused("[server]\nport = 1\n" PROFILE, "f:2: [server] has only");
+    refused("[server]\nprocesses = 65\n" PROFILE, "f:2: processes");
+    refused("[server]\nprocesses = many\n" PROFILE, "f:2: processes");
+    refused("[server]\nmax_connections = 0\n" PROFILE, "f:2: max_connections");
+    refused(PROFILE "# \x01\n", "f:5: the line has a control character");
+}
+
+static void a_line_that_inih_would_cut_is_refused(void **state)
+{
+    char text[400];
+    size_t size = strlen(PROFILE);
+
+    (void)state;
+    memcpy(text, PROFILE, size);
+    memset(text + size, '#', 191);
+    text[size + 191] = 0;
+    refused(text, "f:5: the line is longer");
+}
+
+static void too_many_profiles_are_refused(void **state)
+{
+    BM_AUTO_BUF text = BM_BUF_EMPTY;
+    bm_config config;
+
+    (void)state;
+    for (int i = 0; i < BM_CONFIG_PROFILES_MAX; i++)
+        assert_ok(bm_buf_putf(&text, "[profile p%d]\ntrust = both\nidentity = ek\nsubject = CN=%%i\n", i));
+    assert_ok(bm_config_parse("f", bm_buf_view(&text), &config));
+    assert_ok(bm_buf_put_str(&text, PROFILE));
+    assert_code(bm_config_parse("f", bm_buf_view(&text), &config), BM_E_CONFIG_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_text_is_the_profile_of_the_manual),
+        cmocka_unit_test(what_a_profile_leaves_out_is_as_in_the_default),
+        cmocka_unit_test(a_wrong_file_is_refused_with_file_and_line),
+        cmocka_unit_test(a_line_that_inih_would_cut_is_refused),
+        cmocka_unit_test(too_many_profiles_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

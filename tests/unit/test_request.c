@@ -1,0 +1,234 @@
+#include "unit.h"
+
+#include "protocol/request.h"
+#include "protocol/ticket.h"
+
+#include <string.h>
+
+#define BODY "\"csr\":\"Zm9v\",\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\""
+#define TICKET "\"ticket\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\""
+#define CHALLENGE "\"challenge\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""
+
+static void refused(bm_call call, const char *body, bm_code code)
+{
+    bm_request request = {0};
+    bm_request zero = {0};
+    bm_result result = bm_request_parse(call, bm_bytes_str(body), &request);
+
+    if (result.code != code)
+        fail_msg("%s: %s (%s), expected %s", body, bm_code_name(result.code), result.detail ? result.detail : "-",
+                 bm_code_name(code));
+    assert_memory_equal(&request, &zero, sizeof(request));
+}
+
+static void a_request_is_read_and_written_the_same(void **state)
+{
+    static const char body[] = "{" BODY "," CHALLENGE "," TICKET ",\"ek_chain\":[\"Zm9v\",\"YmFy\"],\"profile\":\"fleet\"}";
+    bm_request request = {0};
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    (void)state;
+    assert_ok(bm_request_parse(BM_CALL_CERTIFICATE, bm_bytes_str(body), &request));
+    assert_bytes(bm_buf_view(&request.csr), bm_bytes_str("foo"));
+    assert_int_equal(request.ek_certificate.size, 0);
+    assert_int_equal(request.ek_chain_count, 2);
+    assert_bytes(bm_buf_view(&request.ek_chain[1]), bm_bytes_str("bar"));
+    assert_string_equal(request.profile, "fleet");
+    assert_int_equal(request.ticket.size, BM_TICKET_SIZE);
+    assert_ok(bm_request_put(BM_CALL_CERTIFICATE, &request, &out));
+    assert_bytes(bm_buf_view(&out), bm_bytes_str(body));
+    bm_request_fini(&request);
+}
+
+static void a_request_without_a_profile_has_the_default(void **state)
+{
+    bm_request request = {0};
+
+    (void)state;
+    assert_ok(bm_request_parse(BM_CALL_CHALLENGE, bm_bytes_str(" {" BODY "}\r\n"), &request));
+    assert_string_equal(request.profile, "default");
+    bm_request_fini(&request);
+}
+
+static void what_is_not_one_json_object_is_refused(void **state)
+{
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "null",
+                                      "[]",
+                                      "\"csr\"",
+                                      "{",
+                                      "{" BODY,
+                                      "{" BODY "}}",
+                                      "{" BODY "}{}",
+                                      "{" BODY "} x",
+                                      "{" BODY ",}",
+                                      "{'csr':'Zm9v'}",
+                                      "{" BODY ",\"profile\":\"\xC0\x80\"}",
+                                      "{" BODY ",\"profile\":\"\xED\xA0\x80\"}",
+                                      "{" BODY ",\"profile\":\"a\\u0000b\"}",
+                                      "{" BODY ",\"x\":[[[[[[[[[[]]]]]]]]]]}",
+                                      "{" BODY " /* c */}",
+                                      "{csr:\"Zm9v\"}",
+                                      "{" BODY ",\"profile\":NaN}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        refused(BM_CALL_CHALLENGE, bad[i], BM_E_REQUEST_MALFORMED);
+}
+
+static void unknown_members_and_members_given_twice_are_refused(void **state)
+{
+    (void)state;
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"colour\":1}", BM_E_FIELD_UNKNOWN);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"csr\":\"Zm9v\"}", BM_E_FIELD_UNKNOWN);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"\\u0063sr\":\"Zm9v\"}", BM_E_FIELD_UNKNOWN);
+    refused(BM_CALL_CHALLENGE, "{" BODY "," CHALLENGE "}", BM_E_FIELD_UNKNOWN);
+    refused(BM_CALL_CHALLENGE, "{" BODY "," TICKET "}", BM_E_FIELD_UNKNOWN);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"CSR\":\"Zm9v\"}", BM_E_FIELD_UNKNOWN);
+}
+
+static void missing_members_are_named(void **state)
+{
+    (void)state;
+    refused(BM_CALL_CHALLENGE, "{}", BM_E_FIELD_MISSING);
+    refused(BM_CALL_CHALLENGE, "{\"csr\":\"Zm9v\",\"ik_public\":\"Zm9v\"}", BM_E_FIELD_MISSING);
+    refused(BM_CALL_CERTIFICATE, "{" BODY "," CHALLENGE "}", BM_E_FIELD_MISSING);
+    refused(BM_CALL_CERTIFICATE, "{" BODY "," TICKET "}", BM_E_FIELD_MISSING);
+}
+
+static void members_of_wrong_type_size_or_encoding_are_refused(void **state)
+{
+    (void)state;
+    refused(BM_CALL_CHALLENGE, "{\"csr\":1,\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{\"csr\":null,\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{\"csr\":\"\",\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{\"csr\":\"Zm9\",\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{\"csr\":\"Zm9v\\n\",\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"ek_certificate\":\"\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"ek_chain\":\"Zm9v\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"ek_chain\":[1]}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"ek_chain\":[\"\"]}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"ek_chain\":[\"Zm9v\",\"Zm9v\",\"Zm9v\",\"Zm9v\",\"Zm9v\"]}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":\"\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":\"../x\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":{\"a\":1}}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CERTIFICATE, "{" BODY "," CHALLENGE ",\"ticket\":\"AAAA\"}", BM_E_FIELD_INVALID);
+    refused(BM_CALL_CERTIFICATE, "{" BODY "," TICKET ",\"challenge\":\"AAAA\"}", BM_E_FIELD_INVALID);
+}
+
+static void a_member_above_its_limit_is_refused_and_a_body_too(void **state)
+{
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+    bm_request request = {0};
+    uint8_t *to;
+
+    (void)state;
+    assert_ok(bm_buf_put_str(&body, "{\"ik_public\":\"Zm9v\",\"ek_public\":\"Zm9v\",\"csr\":\""));
+    assert_ok(bm_buf_extend(&body, 8000, &to));
+    memset(to, 'A', 8000);
+    assert_ok(bm_buf_put_str(&body, "\"}"));
+    assert_code(bm_request_parse(BM_CALL_CHALLENGE, bm_buf_view(&body), &request), BM_E_FIELD_INVALID);
+    assert_ok(bm_buf_extend(&body, BM_REQUEST_BODY_MAX, &to));
+    memset(to, ' ', BM_REQUEST_BODY_MAX);
+    assert_code(bm_request_parse(BM_CALL_CHALLENGE, bm_buf_view(&body), &request), BM_E_BODY_TOO_LARGE);
+}
+
+static void a_body_cut_anywhere_is_refused(void **state)
+{
+    static const char body[] = "{" BODY "," CHALLENGE "," TICKET ",\"ek_chain\":[\"Zm9v\"]}";
+
+    (void)state;
+    for (size_t size = 0; size < sizeof(body) - 1; size++) {
+        bm_request request = {0};
+
+        assert_code(bm_request_parse(BM_CALL_CERTIFICATE, bm_bytes_of(body, size), &request), BM_E_REQUEST_MALFORMED);
+    }
+}
+
+static void challenge_replies_go_there_and_back(void **state)
+{
+    bm_challenge_reply reply = {.expires = 1795473000};
+    bm_challenge_reply parsed = {0};
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+
+    (void)state;
+    assert_ok(bm_buf_put_str(&reply.credential_blob, "blob"));
+    assert_ok(bm_buf_put_str(&reply.encrypted_secret, "secret"));
+    assert_ok(bm_buf_put_str(&reply.challenge, "challenge"));
+    assert_ok(bm_challenge_reply_put(&reply, &body));
+    assert_ok(bm_challenge_reply_parse(bm_buf_view(&body), &parsed));
+    assert_bytes(bm_buf_view(&parsed.encrypted_secret), bm_bytes_str("secret"));
+    assert_true(parsed.expires == reply.expires);
+    bm_challenge_reply_fini(&parsed);
+    for (size_t size = 0; size < body.size; size++)
+        assert_code(bm_challenge_reply_parse(bm_bytes_of(body.data, size), &parsed), BM_E_SERVER_REPLY);
+    bm_challenge_reply_fini(&reply);
+}
+
+static void certificate_replies_go_there_and_back(void **state)
+{
+    bm_certificate_reply reply = {.chain_count = 1, .device = "SN-1", .renew_after = 1795473000};
+    bm_certificate_reply parsed = {0};
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+
+    (void)state;
+    assert_ok(bm_buf_put_str(&reply.certificate, "leaf"));
+    assert_ok(bm_buf_put_str(&reply.chain[0], "ca"));
+    assert_ok(bm_certificate_reply_put(&reply, &body));
+    assert_ok(bm_certificate_reply_parse(bm_buf_view(&body), &parsed));
+    assert_bytes(bm_buf_view(&parsed.certificate), bm_bytes_str("leaf"));
+    assert_bytes(bm_buf_view(&parsed.chain[0]), bm_bytes_str("ca"));
+    assert_string_equal(parsed.device, "SN-1");
+    bm_certificate_reply_fini(&parsed);
+    for (size_t size = 0; size < body.size; size++)
+        assert_code(bm_certificate_reply_parse(bm_bytes_of(body.data, size), &parsed), BM_E_SERVER_REPLY);
+    bm_certificate_reply_fini(&reply);
+}
+
+static void a_problem_says_code_status_and_what_to_do(void **state)
+{
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+    bm_problem problem;
+
+    (void)state;
+    assert_ok(bm_problem_put(bm_fail(BM_E_EK_MISMATCH, "a detail"), &body));
+    assert_ok(bm_problem_parse(bm_buf_view(&body), &problem));
+    assert_int_equal(problem.status, 403);
+    assert_string_equal(problem.code, "ek-mismatch");
+    assert_string_equal(problem.detail, "a detail");
+    assert_string_equal(problem.title, bm_code_advice(BM_E_EK_MISMATCH));
+}
+
+static void a_problem_of_a_hostile_server_cannot_write_on_the_terminal(void **state)
+{
+    static const char body[] = "{\"code\":\"a\\u001b[2Jb\",\"status\":403,\"title\":\"\\n\xC3\xA9\"}";
+    bm_problem problem;
+
+    (void)state;
+    assert_ok(bm_problem_parse(bm_bytes_str(body), &problem));
+    assert_string_equal(problem.code, "a?[2Jb");
+    assert_string_equal(problem.title, "???");
+    assert_code(bm_problem_parse(bm_bytes_str("{\"code\":\"a\",\"status\":200}"), &problem), BM_E_SERVER_REPLY);
+    assert_code(bm_problem_parse(bm_bytes_str("{\"status\":400}"), &problem), BM_E_SERVER_REPLY);
+    assert_code(bm_problem_parse(bm_bytes_str("<html>"), &problem), BM_E_SERVER_REPLY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_is_read_and_written_the_same),
+        cmocka_unit_test(a_request_without_a_profile_has_the_default),
+        cmocka_unit_test(what_is_not_one_json_object_is_refused),
+        cmocka_unit_test(unknown_members_and_members_given_twice_are_refused),
+        cmocka_unit_test(missing_members_are_named),
+        cmocka_unit_test(members_of_wrong_type_size_or_encoding_are_refused),
+        cmocka_unit_test(a_member_above_its_limit_is_refused_and_a_body_too),
+        cmocka_unit_test(a_body_cut_anywhere_is_refused),
+        cmocka_unit_test(challenge_replies_go_there_and_back),
+        cmocka_unit_test(certificate_replies_go_there_and_back),
+        cmocka_unit_test(a_problem_says_code_status_and_what_to_do),
+        cmocka_unit_test(a_problem_of_a_hostile_server_cannot_write_on_the_terminal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
