@@ -11,7 +11,8 @@ BM_RESULT bm_cipher_cfb_decrypt(bm_bytes key, bm_bytes in, bm_buf *out);
 /*
  * Seals `secret` under a passphrase: scrypt (N=2^15, r=8, p=1, random salt) and AES-256-GCM. `label` ("ca-key", "ticket-key") is
  * authenticated, so that one sealed file cannot stand in for another. Appends
- * "BMSEAL1\0" | salt[16] | nonce[12] | u32 size | ciphertext | tag[16]. BM_E_INTERNAL, BM_E_NO_MEMORY.
+ * "BMSEAL1\0" | salt[16] | nonce[12] | u32 size | ciphertext | tag[16]. BM_E_KEY_PASSPHRASE: the passphrase is empty.
+ * BM_E_INTERNAL (also: a secret above 64 KiB), BM_E_NO_MEMORY.
  */
 BM_RESULT bm_cipher_seal(bm_bytes passphrase, const char *label, bm_bytes secret, bm_buf *out);
 

@@ -19,7 +19,10 @@
 #define BM_DER_SET 0x31
 #define BM_DER_CONTEXT(n) (0xA0 + (n)) /* constructed */
 
-/* Takes the next element, of any tag: its tag, its content, and (when `whole` is not NULL) all of its bytes. BM_E_MALFORMED. */
+/*
+ * Takes the next element, of any tag number up to 30 (but not the octet 00): its tag, its content, and (when `whole` is not NULL) all of
+ * its bytes. BM_E_MALFORMED.
+ */
 BM_RESULT bm_der_any(bm_cursor *cursor, uint8_t *tag, bm_bytes *content, bm_bytes *whole);
 
 /* Takes the next element, which must have this tag; BM_E_MALFORMED. */
@@ -31,7 +34,7 @@ BM_RESULT bm_der_take_whole(bm_cursor *cursor, uint8_t tag, bm_bytes *whole);
 /* Enters the next element, which must have this tag: `inner` reads its content; BM_E_MALFORMED. */
 BM_RESULT bm_der_enter(bm_cursor *cursor, uint8_t tag, bm_cursor *inner);
 
-/* A non-negative INTEGER in its shortest form, as a view without the sign byte; BM_E_MALFORMED. */
+/* A non-negative INTEGER in its shortest form, as a view without the sign byte (zero is one byte 00); BM_E_MALFORMED. */
 BM_RESULT bm_der_unsigned(bm_cursor *cursor, bm_bytes *value);
 
 /* A BIT STRING with no unused bits; BM_E_MALFORMED. */

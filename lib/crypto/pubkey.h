@@ -67,7 +67,10 @@ BM_RESULT bm_pubkey_put_spki(bm_buf *out, const bm_pubkey *key);
 /* SHA-256 of that SubjectPublicKeyInfo: how an EK is named in the inventory and the database. */
 BM_RESULT bm_pubkey_spki_sha256(const bm_pubkey *key, uint8_t digest[BM_SHA256_SIZE]);
 
-/* Parses a DER SubjectPublicKeyInfo; also takes id-RSAES-OAEP for RSA (older EK certificates). BM_E_MALFORMED: anything else, or bytes left over. */
+/*
+ * Parses a DER SubjectPublicKeyInfo; also takes id-RSAES-OAEP for RSA (older EK certificates). BM_E_MALFORMED: anything else, or bytes
+ * left over.
+ */
 BM_RESULT bm_pubkey_parse_spki(bm_bytes der, bm_pubkey *key);
 
 #endif
