@@ -24,7 +24,7 @@ static const code_row *row_of(bm_code code)
     return (unsigned)code < BM_CODE_COUNT ? &rows[code] : &rows[BM_E_INTERNAL];
 }
 
-bm_result bm_failf(bm_code code, const char *format, ...)
+const char *bm_result_detail(const char *format, ...)
 {
     /* Two buffers in turn, so that one detail can be built from the one before it. */
     static _Thread_local char buffers[2][DETAIL_MAX];
@@ -35,7 +35,7 @@ bm_result bm_failf(bm_code code, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(out, DETAIL_MAX, format, args);
     va_end(args);
-    return bm_fail(code, out);
+    return out;
 }
 
 const char *bm_code_name(bm_code code)

@@ -67,8 +67,11 @@ static inline void bm_result_ignore(bm_result result)
     (void)result;
 }
 
-/* A failure with a formatted detail (cut at 511 bytes), kept in a buffer of this thread until its next bm_failf. */
-bm_result bm_failf(bm_code code, const char *format, ...) BM_PRINTF(2, 3);
+/* A detail for bm_failf: formatted, cut at 511 bytes, in a buffer of this thread that lasts until the next one. */
+const char *bm_result_detail(const char *format, ...) BM_PRINTF(1, 2);
+
+/* A failure with a formatted detail. A macro, so that static analysis sees that the code is not BM_OK. */
+#define bm_failf(code, ...) bm_fail((code), bm_result_detail(__VA_ARGS__))
 
 /* The stable name of a code ("ek-mismatch"); "ok" for BM_OK; "internal-error" for a number that is no code. */
 const char *bm_code_name(bm_code code);

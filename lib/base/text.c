@@ -47,7 +47,7 @@ BM_RESULT bm_text_from_hex(bm_bytes text, bm_buf *out)
         BM_CHECK(hex_value(text.data[i]) >= 0, BM_E_MALFORMED, "hex has a character that is no digit");
     BM_TRY(bm_buf_extend(out, text.size / 2, &to));
     for (size_t i = 0; i < text.size / 2; i++)
-        to[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 | hex_value(text.data[2 * i + 1]));
+        to[i] = (uint8_t)(hex_value(text.data[2 * i]) * 16 + hex_value(text.data[2 * i + 1]));
     return bm_ok();
 }
 

@@ -64,9 +64,11 @@ typedef struct {
     char detail[512];
 } bm_problem;
 
+/* Free what it owns. */
 void bm_challenge_reply_fini(bm_challenge_reply *reply);
 void bm_certificate_reply_fini(bm_certificate_reply *reply);
 
+/* Append a reply. */
 BM_RESULT bm_challenge_reply_put(const bm_challenge_reply *reply, bm_buf *body);
 BM_RESULT bm_certificate_reply_put(const bm_certificate_reply *reply, bm_buf *body);
 

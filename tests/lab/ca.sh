@@ -178,5 +178,6 @@ lab_at_step() {
     done <"$LAB/steps"
     LAB_AGENT_RC=0
     wait "$LAB_AGENT_PID" || LAB_AGENT_RC=$?
+    ((LAB_AGENT_RC != 199)) || lab_die "a sanitizer stopped the agent at step $step"
     [[ -n $LAB_STEP_SEEN ]] || lab_die "the agent never began step $step"
 }

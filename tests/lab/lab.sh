@@ -19,6 +19,10 @@ shopt -s inherit_errexit
 export LC_ALL=C
 umask 077
 
+# What a sanitizer finds must not look like a program's own failure.
+export ASAN_OPTIONS=exitcode=199:abort_on_error=0:detect_stack_use_after_return=1
+export LSAN_OPTIONS=exitcode=199 UBSAN_OPTIONS=exitcode=199:halt_on_error=1:print_stacktrace=1
+
 LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_CLIENT=$LAB_HERE/client
 : "${BIRTHMARK:=birthmark}" "${BIRTHMARKD:=birthmarkd}" "${BIRTHMARKCTL:=birthmarkctl}"
@@ -64,6 +68,9 @@ lab_cleanup() {
     for name in "${!LAB_PID[@]}"; do
         lab_stop "$name"
     done
+    if ((rc == 0)) && ! lab_sanitary; then
+        rc=1
+    fi
     if ((rc != 0)); then
         lab_logs >&2
     fi
@@ -71,6 +78,12 @@ lab_cleanup() {
         rm -rf "$LAB"
     fi
     exit "$rc"
+}
+
+# lab_sanitary: no sanitizer wrote a report into a log.
+lab_sanitary() {
+    ! grep -rlE 'ERROR: (Address|Leak)Sanitizer|runtime error:|Sanitizer:DEADLYSIGNAL' "$LAB" \
+        --include='*.log' --include='*.out'
 }
 
 # lab_logs: the tail of every log, for the reader of a failed test.

@@ -1,0 +1,77 @@
+#!/bin/bash
+# tools/house finds what it is there to find: each rule, broken once.
+. "$(dirname "$0")/../lab/lab.sh"
+lab_begin
+house=$LAB_HERE/../../tools/house
+
+# breaks RULE FILE [NAME]: a tree with that one file, its text from stdin, breaks that rule and no other.
+breaks() {
+    local tree=$LAB/tree
+    rm -rf "$tree"
+    mkdir -p "$(dirname "$tree/$2")" "$tree/tools"
+    cat >"$tree/$2"
+    lab_fails "$house" "$tree"
+    [[ $(grep -c '^[a-z].*: [a-z-]*: ' "$LAB/said") == 1 ]] || lab_die "$1: $(cat "$LAB/said")"
+    lab_said ": $1: "
+    printf '%s %s A reason.\n' "$1" "$2" >"$tree/tools/house.exempt"
+    "$house" "$tree" >/dev/null || lab_die "$1 cannot be excused"
+}
+
+lab_say "layers"
+breaks layer lib/tpm/a.c <<<'#include "x509/ekc.h"'
+breaks layer agent/a.c <<<'#include "store/store.h"'
+breaks third-party lib/tpm/a.c <<<'#include <openssl/evp.h>'
+breaks third-party server/server_http.c <<<'#include <openssl/ssl.h>'
+breaks third-party ctl/a.c <<<'#include <sqlite3.h>'
+breaks lib-pure lib/x509/a.c <<<'#include <unistd.h>'
+
+lab_say "calls"
+breaks banned-call ctl/a.c <<<'    strcpy(a, b);'
+breaks banned-call tests/a.c <<<'    if (system (a))'
+breaks raw-memory server/a.c <<<'    memcpy(a, b, 1);'
+breaks lib-pure lib/x509/a.c <<<'    now = time(NULL);'
+breaks lib-pure lib/crypto/a.c <<<'    RAND_bytes(a, 1);'
+
+lab_say "lengths"
+{ printf 'static int a(void)\n{\n'; seq 60 | sed 's/.*/    a();/'; printf '}\n'; } | breaks function-length agent/a.c
+seq 501 | sed 's/.*//' | breaks file-length agent/a.c
+
+lab_say "names and contracts"
+breaks export lib/tpm/a.c <<<$'int bm_b_c(void)\n{\n}'
+breaks contract lib/tpm/a.h <<<'int bm_a_b(void);'
+breaks left-over docs/a.md <<<'TO''DO: more'
+
+lab_say "an exemption that nothing needs is told"
+rm -rf "$LAB/tree/docs"
+lab_fails "$house" "$LAB/tree"
+lab_said 'not needed'
+
+lab_say "comments, strings and members are not calls; a header covers what stands below its comment"
+mkdir -p "$LAB/tree/lib/tpm"
+: >"$LAB/tree/tools/house.exempt"
+cat >"$LAB/tree/lib/tpm/a.c" <<'END'
+/* strcpy(a, b) */
+static const char *const a = "system(";
+int bm_a_b(void)
+{
+    return it->read(1) + it.time(2); // popen(3)
+}
+END
+cat >"$LAB/tree/lib/tpm/a.h" <<'END'
+/*
+ * Two of a kind.
+ */
+int bm_a_b(void);
+int bm_a_c(int a,
+           int b);
+
+/* A type and its function. */
+typedef struct {
+    int b;
+
+    int c;
+} bm_a;
+
+bm_a *bm_a_new(void);
+END
+"$house" "$LAB/tree"
