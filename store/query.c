@@ -155,3 +155,27 @@ BM_RESULT bm_query_copy_text(const bm_query *query, int column, char *to, size_t
     to[text.size] = 0;
     return bm_ok();
 }
+
+static int digit_of(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool bm_query_prefix(bm_bytes hex, size_t size, uint8_t *low, uint8_t *high)
+{
+    if (hex.size < 8 || hex.size > 2 * size)
+        return false;
+    for (size_t i = 0; i < 2 * size; i++) {
+        int digit = i < hex.size ? digit_of(hex.data[i]) : -1;
+
+        if (i < hex.size && digit < 0)
+            return false;
+        low[i / 2] = (uint8_t)((i % 2 == 0 ? 0 : low[i / 2]) | (digit < 0 ? 0 : digit) << (i % 2 == 0 ? 4 : 0));
+        high[i / 2] = (uint8_t)((i % 2 == 0 ? 0 : high[i / 2]) | (digit < 0 ? 15 : digit) << (i % 2 == 0 ? 4 : 0));
+    }
+    return true;
+}

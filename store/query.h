@@ -70,4 +70,7 @@ BM_RESULT bm_query_copy_blob(const bm_query *query, int column, uint8_t *to, siz
 /* A column's text and its NUL in `size` bytes; BM_E_STORE: the database is damaged. */
 BM_RESULT bm_query_copy_text(const bm_query *query, int column, char *to, size_t size);
 
+/* The lowest and the highest value of `size` bytes that begin with these hex digits (8 or more, at most all). False when it is no such prefix. */
+bool bm_query_prefix(bm_bytes hex, size_t size, uint8_t *low, uint8_t *high);
+
 #endif

@@ -10,6 +10,7 @@ typedef struct {
     bm_query_pool pool;
 } bm_store_sqlite;
 
+/* The connection and the statements of a store of this back end. */
 static inline bm_query_pool *bm_store_sqlite_pool(bm_store *store)
 {
     return &((bm_store_sqlite *)(void *)store)->pool;
@@ -36,15 +37,12 @@ BM_RESULT bm_store_sqlite_device_insert(bm_query_pool *pool, const bm_device *de
 /* Gives a device that has none its identity. */
 BM_RESULT bm_store_sqlite_device_bind(bm_query_pool *pool, int64_t id, const char *identity, int64_t now);
 
-/* The lowest and the highest value of `size` bytes that begin with these hex digits (8 or more, at most all). False when it is no such prefix. */
-bool bm_store_sqlite_prefix(bm_bytes hex, size_t size, uint8_t *low, uint8_t *high);
-
 /* The functions of the table. */
-BM_RESULT bm_store_sqlite_look_up(bm_store *store, const uint8_t *ek_sha256, const char *identity, bm_store_lookup *found);
-BM_RESULT bm_store_sqlite_find_request(bm_store *store, const uint8_t *request_id, bm_buf *der);
-BM_RESULT bm_store_sqlite_record_issue(bm_store *store, const bm_store_certificate *certificate, bm_buf *der);
-BM_RESULT bm_store_sqlite_record_log(bm_store *store, const bm_store_log_entry *entry);
-BM_RESULT bm_store_sqlite_anchors_epoch(bm_store *store, uint64_t *epoch);
+BM_RESULT bm_store_sqlite_device_look_up(bm_store *store, const uint8_t *ek_sha256, const char *identity, bm_store_lookup *found);
+BM_RESULT bm_store_sqlite_certificate_request(bm_store *store, const uint8_t *request_id, bm_buf *der);
+BM_RESULT bm_store_sqlite_certificate_record(bm_store *store, const bm_store_certificate *certificate, bm_buf *der);
+BM_RESULT bm_store_sqlite_log_record(bm_store *store, const bm_store_log_entry *entry);
+BM_RESULT bm_store_sqlite_anchor_epoch(bm_store *store, uint64_t *epoch);
 BM_RESULT bm_store_sqlite_anchor_add(bm_store *store, const bm_store_anchor *anchor);
 BM_RESULT bm_store_sqlite_anchor_remove(bm_store *store, const uint8_t *sha256, int64_t now);
 BM_RESULT bm_store_sqlite_anchor_list(bm_store *store, bm_store_anchor_row row, void *context);

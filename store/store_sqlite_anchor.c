@@ -1,5 +1,16 @@
 #include "store/store_sqlite.h"
 
+BM_RESULT bm_store_sqlite_anchor_epoch(bm_store *store, uint64_t *epoch)
+{
+    BM_AUTO_QUERY query = bm_query_begin(bm_store_sqlite_pool(store), BM_SQL_EPOCH);
+    bool found;
+
+    BM_TRY(bm_query_row(&query, &found));
+    BM_CHECK(found, BM_E_STORE, "the database is damaged: it has no anchors_epoch");
+    *epoch = (uint64_t)bm_query_get_int(&query, 0);
+    return bm_ok();
+}
+
 /* What every change of the anchors does besides: the epoch grows, and the log has an entry. */
 static BM_RESULT note_change(bm_query_pool *pool, const uint8_t *sha256, const char *act, bm_bytes evidence, int64_t now)
 {

@@ -75,17 +75,6 @@ static BM_RESULT touch(bm_query_pool *pool, bm_sql sql, int64_t id, int64_t now)
     return bm_query_run(&query);
 }
 
-BM_RESULT bm_store_sqlite_anchors_epoch(bm_store *store, uint64_t *epoch)
-{
-    BM_AUTO_QUERY query = bm_query_begin(bm_store_sqlite_pool(store), BM_SQL_EPOCH);
-    bool found;
-
-    BM_TRY(bm_query_row(&query, &found));
-    BM_CHECK(found, BM_E_STORE, "the database is damaged: it has no anchors_epoch");
-    *epoch = (uint64_t)bm_query_get_int(&query, 0);
-    return bm_ok();
-}
-
 /* Whose is the identity, as this EK sees it? */
 static BM_RESULT claim_of(bm_query_pool *pool, const bm_store_lookup *found, const uint8_t *ek_sha256, const char *identity,
                           bm_claim *claim)
@@ -106,14 +95,14 @@ static BM_RESULT claim_of(bm_query_pool *pool, const bm_store_lookup *found, con
     return bm_ok();
 }
 
-BM_RESULT bm_store_sqlite_look_up(bm_store *store, const uint8_t *ek_sha256, const char *identity, bm_store_lookup *found)
+BM_RESULT bm_store_sqlite_device_look_up(bm_store *store, const uint8_t *ek_sha256, const char *identity, bm_store_lookup *found)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
     bm_store_lookup answer = {0};
 
     BM_TRY(bm_store_sqlite_device_by_ek(pool, ek_sha256, &answer.known, &answer.device));
     BM_TRY(claim_of(pool, &answer, ek_sha256, identity, &answer.claim));
-    BM_TRY(bm_store_sqlite_anchors_epoch(store, &answer.anchors_epoch));
+    BM_TRY(bm_store_sqlite_anchor_epoch(store, &answer.anchors_epoch));
     *found = answer;
     return bm_ok();
 }
@@ -220,30 +209,6 @@ BM_RESULT bm_store_sqlite_device_retire(bm_store *store, int64_t id, int64_t now
     return log_act(pool, "retire device", &device, now);
 }
 
-static int digit_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool bm_store_sqlite_prefix(bm_bytes hex, size_t size, uint8_t *low, uint8_t *high)
-{
-    if (hex.size < 8 || hex.size > 2 * size)
-        return false;
-    for (size_t i = 0; i < 2 * size; i++) {
-        int digit = i < hex.size ? digit_of(hex.data[i]) : -1;
-
-        if (i < hex.size && digit < 0)
-            return false;
-        low[i / 2] = (uint8_t)((i % 2 == 0 ? 0 : low[i / 2]) | (digit < 0 ? 0 : digit) << (i % 2 == 0 ? 4 : 0));
-        high[i / 2] = (uint8_t)((i % 2 == 0 ? 0 : high[i / 2]) | (digit < 0 ? 15 : digit) << (i % 2 == 0 ? 4 : 0));
-    }
-    return true;
-}
-
 static BM_RESULT find_by_identity(bm_query_pool *pool, const char *name, bool *found, bm_device *device)
 {
     BM_AUTO_QUERY query = bm_query_begin(pool, BM_SQL_DEVICE_BY_IDENTITY);
@@ -261,7 +226,7 @@ static BM_RESULT find_by_prefix(bm_query_pool *pool, const char *name, bm_device
     bool found;
     bool more;
 
-    if (!bm_store_sqlite_prefix(bm_bytes_str(name), sizeof(low), low, high))
+    if (!bm_query_prefix(bm_bytes_str(name), sizeof(low), low, high))
         return bm_failf(BM_E_STORE_NOT_FOUND, "there is no device %s", name);
     bm_query_blob(&query, BM_BYTES_ARRAY(low));
     bm_query_blob(&query, BM_BYTES_ARRAY(high));

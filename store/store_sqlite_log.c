@@ -36,7 +36,7 @@ BM_RESULT bm_store_sqlite_log_append(bm_query_pool *pool, const bm_store_log_ent
     return bm_ok();
 }
 
-BM_RESULT bm_store_sqlite_record_log(bm_store *store, const bm_store_log_entry *entry)
+BM_RESULT bm_store_sqlite_log_record(bm_store *store, const bm_store_log_entry *entry)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
     uint64_t seq;

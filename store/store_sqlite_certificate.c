@@ -15,7 +15,7 @@ static BM_RESULT find_request(bm_query_pool *pool, const uint8_t *request_id, co
     return bm_buf_put(der, bm_query_get_blob(&query, 0));
 }
 
-BM_RESULT bm_store_sqlite_find_request(bm_store *store, const uint8_t *request_id, bm_buf *der)
+BM_RESULT bm_store_sqlite_certificate_request(bm_store *store, const uint8_t *request_id, bm_buf *der)
 {
     bool found;
 
@@ -124,7 +124,7 @@ static BM_RESULT write_all_or_nothing(bm_query_pool *pool, const bm_store_certif
     return result;
 }
 
-BM_RESULT bm_store_sqlite_record_issue(bm_store *store, const bm_store_certificate *certificate, bm_buf *der)
+BM_RESULT bm_store_sqlite_certificate_record(bm_store *store, const bm_store_certificate *certificate, bm_buf *der)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
     bm_device device = {0};
@@ -206,7 +206,7 @@ BM_RESULT bm_store_sqlite_certificate_find(bm_store *store, bm_bytes serial, bm_
     uint8_t low[BM_SERIAL_SIZE];
     uint8_t high[BM_SERIAL_SIZE];
 
-    BM_CHECK(bm_store_sqlite_prefix(serial, sizeof(low), low, high), BM_E_STORE_NOT_FOUND,
+    BM_CHECK(bm_query_prefix(serial, sizeof(low), low, high), BM_E_STORE_NOT_FOUND,
              "a certificate's serial is given in hex, 8 digits or more");
     BM_TRY(check_is_one(pool, BM_BYTES_ARRAY(low), BM_BYTES_ARRAY(high)));
 
