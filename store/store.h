@@ -116,11 +116,13 @@ BM_RESULT bm_store_find_request(bm_store *store, const uint8_t request_id[BM_SHA
  * Records an issue inside the open transaction: binds the identity to the EK if it is not yet (a new device row, or the row's empty
  * identity), adds the certificate and a log entry. When a certificate with this request_id is there already, changes nothing and appends
  * that one's DER to `der`; otherwise appends certificate->der. A failure leaves the open transaction as it was before the call.
- * BM_E_IDENTITY_TAKEN, BM_E_IDENTITY_MISMATCH (the EK has another), BM_E_DEVICE_RETIRED, BM_E_STORE_CONFLICT (the serial exists), BM_E_STORE.
+ * The log keeps SHA-256 of the DER before the evidence, so that the chain vouches for the certificates as well.
+ * BM_E_IDENTITY_TAKEN, BM_E_IDENTITY_MISMATCH (the EK has another), BM_E_DEVICE_RETIRED, BM_E_STORE_CONFLICT (the serial exists, or the
+ * request_id is another EK's), BM_E_IDENTITY_INVALID, BM_E_STORE (also when no transaction is open).
  */
 BM_RESULT bm_store_record_issue(bm_store *store, const bm_store_certificate *certificate, bm_buf *der);
 
-/* Appends to the log inside the open transaction; `seq` and `hash` of the entry are ignored and computed. */
+/* Appends a refusal or an operator's act to the log inside the open transaction; `seq` and `hash` of the entry are ignored and computed. */
 BM_RESULT bm_store_record_log(bm_store *store, const bm_store_log_entry *entry);
 
 /* The number that grows when anchors change. */
@@ -128,7 +130,7 @@ BM_RESULT bm_store_anchors_epoch(bm_store *store, uint64_t *epoch);
 
 /* -- what the operator needs; each change is written to the log as well, inside the open transaction -- */
 
-/* Adds an anchor; one that is there gets the new class. */
+/* Adds an anchor; one that is there gets the new class (and nothing happens when it has it already). `added` is the time of the act. */
 BM_RESULT bm_store_anchor_add(bm_store *store, const bm_store_anchor *anchor);
 /* BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_anchor_remove(bm_store *store, const uint8_t sha256[BM_SHA256_SIZE], int64_t now);
@@ -137,10 +139,10 @@ BM_RESULT bm_store_anchor_list(bm_store *store, bm_store_anchor_row row, void *c
 /*
  * Puts a device into the inventory ("" for a row without a serial). An EK that is there (a claim, or a row without identity) becomes an
  * inventory row; the same again is no error and changes nothing (`changed` false). BM_E_IDENTITY_TAKEN: an active device has the serial;
- * BM_E_IDENTITY_MISMATCH: the EK has another; BM_E_DEVICE_RETIRED: the EK was retired.
+ * BM_E_IDENTITY_MISMATCH: the EK has another; BM_E_DEVICE_RETIRED: the EK was retired; BM_E_IDENTITY_INVALID.
  */
 BM_RESULT bm_store_device_add(bm_store *store, const uint8_t ek_sha256[BM_SHA256_SIZE], const char *identity, int64_t now, bool *changed);
-/* Retires a device for good: its EK gets nothing any more; its identity is free for a device that an operator adds. BM_E_STORE_NOT_FOUND. */
+/* Retires a device for good: its EK gets nothing any more; its identity is free for a device that an operator adds. Again is no error. BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_device_retire(bm_store *store, int64_t id, int64_t now);
 /* By identity (the active one before retired ones) or by EK hash in hex (a prefix of 8 digits or more, if it is the only one); BM_E_STORE_NOT_FOUND, BM_E_STORE_CONFLICT. */
 BM_RESULT bm_store_device_find(bm_store *store, const char *name, bm_device *device);
@@ -148,12 +150,12 @@ BM_RESULT bm_store_device_list(bm_store *store, bm_store_device_row row, void *c
 
 /* The certificates of an identity (NULL: all), oldest first. */
 BM_RESULT bm_store_certificate_list(bm_store *store, const char *identity, bm_store_certificate_row row, void *context);
-/* By serial in hex; the row is called once. BM_E_STORE_NOT_FOUND. */
+/* By serial in hex (a prefix of 8 digits or more, if it is the only one); the row is called once. BM_E_STORE_NOT_FOUND, BM_E_STORE_CONFLICT. */
 BM_RESULT bm_store_certificate_find(bm_store *store, bm_bytes serial, bm_store_certificate_row row, void *context);
 
 /* The log from `from` on. */
 BM_RESULT bm_store_log_list(bm_store *store, uint64_t from, bm_store_log_row row, void *context);
-/* Recomputes the chain: `count` entries are good; BM_E_STORE with the first number that is not. */
+/* Recomputes the chain, and compares the certificates with it: `count` entries are good; BM_E_STORE with the first number that is not. */
 BM_RESULT bm_store_log_verify(bm_store *store, uint64_t *count);
 
 #endif

@@ -1,0 +1,226 @@
+#include "store/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUSY_TIMEOUT_MS 5000
+#define APPLICATION_ID 0x424D524B /* "BMRK" */
+#define SCHEMA_VERSION 1
+
+/* For each connection. In WAL mode, FULL is what makes a commit durable before it returns. */
+static const char settings[] = "PRAGMA synchronous = FULL;"
+                               "PRAGMA foreign_keys = ON;"
+                               "PRAGMA temp_store = MEMORY;"
+                               "PRAGMA cache_size = -16384;"
+                               "PRAGMA trusted_schema = OFF;"
+                               "PRAGMA cell_size_check = ON;";
+
+static const char layout[] = "PRAGMA page_size = 16384;"
+                             "PRAGMA journal_mode = WAL;";
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('anchors_epoch', 1);"
+    "CREATE TABLE anchor ("
+    " sha256 BLOB PRIMARY KEY CHECK (length(sha256) = 32),"
+    " class INTEGER NOT NULL,"
+    " added INTEGER NOT NULL,"
+    " subject TEXT NOT NULL,"
+    " der BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE device ("
+    " id INTEGER PRIMARY KEY,"
+    " ek_sha256 BLOB NOT NULL UNIQUE CHECK (length(ek_sha256) = 32),"
+    " identity TEXT CHECK (identity <> ''),"
+    " in_inventory INTEGER NOT NULL CHECK (in_inventory IN (0, 1)),"
+    " status INTEGER NOT NULL CHECK (status IN (0, 1)),"
+    " created INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL"
+    ") STRICT;"
+    /* At most one active device has an identity, any number of retired ones: one index that says so and finds them all. */
+    "CREATE UNIQUE INDEX device_identity ON device (identity, CASE status WHEN 0 THEN 0 ELSE id END);"
+    /* AUTOINCREMENT: the last number is kept apart, so that a log whose end was cut off shows. */
+    "CREATE TABLE log ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " time INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " subject TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " evidence BLOB NOT NULL,"
+    " hash BLOB NOT NULL CHECK (length(hash) = 32)"
+    ") STRICT;"
+    "CREATE TRIGGER log_no_update BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append only'); END;"
+    "CREATE TRIGGER log_no_delete BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is append only'); END;"
+    "CREATE TABLE certificate ("
+    " id INTEGER PRIMARY KEY,"
+    " serial BLOB NOT NULL UNIQUE CHECK (length(serial) = 20),"
+    " request_id BLOB NOT NULL UNIQUE CHECK (length(request_id) = 32),"
+    " device_id INTEGER NOT NULL REFERENCES device (id),"
+    " log_seq INTEGER NOT NULL UNIQUE REFERENCES log (seq),"
+    " ik_spki_sha256 BLOB NOT NULL CHECK (length(ik_spki_sha256) = 32),"
+    " profile TEXT NOT NULL,"
+    " issued INTEGER NOT NULL,"
+    " not_before INTEGER NOT NULL,"
+    " not_after INTEGER NOT NULL,"
+    " der BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX certificate_device ON certificate (device_id);"
+    "PRAGMA application_id = 1112363595;"
+    "PRAGMA user_version = 1;"
+    "COMMIT;";
+
+static BM_RESULT run_script(sqlite3 *db, const char *script)
+{
+    int status = sqlite3_exec(db, script, NULL, NULL, NULL);
+
+    return status == SQLITE_OK ? bm_ok() : bm_query_failure(db, status);
+}
+
+static BM_RESULT read_number(sqlite3 *db, const char *sql, int64_t *value)
+{
+    sqlite3_stmt *statement = NULL;
+    int status = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    if (status == SQLITE_OK)
+        status = sqlite3_step(statement);
+    if (status == SQLITE_ROW)
+        *value = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    return status == SQLITE_ROW ? bm_ok() : bm_query_failure(db, status);
+}
+
+/* Makes the file, so that its mode is ours and nobody else's file is taken for a new database. */
+static BM_RESULT make_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return bm_failf(BM_E_STORE, "%s cannot be made: %s", path, strerror(errno));
+    (void)close(fd);
+    return bm_ok();
+}
+
+static BM_RESULT check_is_ours(sqlite3 *db, const char *path)
+{
+    int64_t value;
+
+    BM_TRY(read_number(db, "PRAGMA application_id", &value));
+    if (value != APPLICATION_ID)
+        return bm_failf(BM_E_STORE, "%s is not a Birthmark database", path);
+    BM_TRY(read_number(db, "PRAGMA user_version", &value));
+    if (value != SCHEMA_VERSION)
+        return bm_failf(BM_E_STORE, "%s was made by another version of Birthmark (schema %lld, this one has %d)", path,
+                        (long long)value, SCHEMA_VERSION);
+    return bm_ok();
+}
+
+static BM_RESULT set_up(sqlite3 *db, const char *path, bool create)
+{
+    (void)sqlite3_extended_result_codes(db, 1);
+    (void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (create)
+        BM_TRY(run_script(db, layout));
+    BM_TRY(run_script(db, settings));
+    if (create)
+        BM_TRY(run_script(db, schema));
+    return check_is_ours(db, path);
+}
+
+static void close_database(bm_store *store)
+{
+    bm_query_pool *pool = bm_store_sqlite_pool(store);
+
+    bm_query_pool_fini(pool);
+    (void)sqlite3_close_v2(pool->db); /* rolls back what is open */
+    free(store);
+}
+
+static BM_RESULT begin(bm_store *store)
+{
+    bm_query_pool *pool = bm_store_sqlite_pool(store);
+
+    BM_CHECK(sqlite3_get_autocommit(pool->db), BM_E_STORE, "a transaction is open already");
+    return bm_query_simple(pool, BM_SQL_BEGIN);
+}
+
+static BM_RESULT commit(bm_store *store)
+{
+    BM_TRY(bm_store_sqlite_in_transaction(bm_store_sqlite_pool(store)));
+    return bm_query_simple(bm_store_sqlite_pool(store), BM_SQL_COMMIT);
+}
+
+static void rollback(bm_store *store)
+{
+    bm_query_pool *pool = bm_store_sqlite_pool(store);
+
+    if (!sqlite3_get_autocommit(pool->db))
+        bm_result_ignore(bm_query_simple(pool, BM_SQL_ROLLBACK));
+}
+
+BM_RESULT bm_store_sqlite_in_transaction(bm_query_pool *pool)
+{
+    BM_CHECK(!sqlite3_get_autocommit(pool->db), BM_E_STORE, "no transaction is open");
+    return bm_ok();
+}
+
+static const bm_store_ops sqlite_ops = {
+    .name = "sqlite",
+    .free = close_database,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .look_up = bm_store_sqlite_device_look_up,
+    .find_request = bm_store_sqlite_certificate_request,
+    .record_issue = bm_store_sqlite_certificate_record,
+    .record_log = bm_store_sqlite_log_record,
+    .anchors_epoch = bm_store_sqlite_anchor_epoch,
+    .anchor_add = bm_store_sqlite_anchor_add,
+    .anchor_remove = bm_store_sqlite_anchor_remove,
+    .anchor_list = bm_store_sqlite_anchor_list,
+    .device_add = bm_store_sqlite_device_add,
+    .device_retire = bm_store_sqlite_device_retire,
+    .device_find = bm_store_sqlite_device_find,
+    .device_list = bm_store_sqlite_device_list,
+    .certificate_list = bm_store_sqlite_certificate_list,
+    .certificate_find = bm_store_sqlite_certificate_find,
+    .log_list = bm_store_sqlite_log_list,
+    .log_verify = bm_store_sqlite_log_verify,
+};
+
+static BM_RESULT open_database(const char *path, bool create, bm_store **store)
+{
+    BM_AUTO(bm_store_freep) bm_store *opened = NULL;
+    bm_store_sqlite *own;
+    int status;
+
+    own = calloc(1, sizeof(*own));
+    BM_CHECK(own != NULL, BM_E_NO_MEMORY, NULL);
+    own->base.ops = &sqlite_ops;
+    opened = &own->base;
+    status = sqlite3_open_v2(path, &own->pool.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (status != SQLITE_OK)
+        return bm_failf(BM_E_STORE, "%s cannot be opened: %s", path, sqlite3_errstr(status));
+    BM_TRY(set_up(own->pool.db, path, create));
+    *store = opened;
+    opened = NULL;
+    return bm_ok();
+}
+
+BM_RESULT bm_store_sqlite_open(const char *path, bool create, bm_store **store)
+{
+    bm_result result;
+
+    if (create)
+        BM_TRY(make_file(path));
+    else if (access(path, F_OK) != 0 && errno == ENOENT)
+        return bm_failf(BM_E_STORE_NOT_FOUND, "there is no database %s", path);
+    result = open_database(path, create, store);
+    if (create && result.code != BM_OK)
+        (void)unlink(path);
+    return result;
+}
