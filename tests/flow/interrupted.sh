@@ -1,23 +1,27 @@
 #!/bin/bash
-# interrupted.sh SIGNAL: the agent gets that signal (INT, KILL) at each of its six steps; the next run succeeds and
-# leaves nothing in the TPM but its key.
+# interrupted.sh SIGNAL: the agent gets that signal (INT, KILL) at each of its six steps; the next run succeeds. After INT
+# nothing stays in the TPM but the key. After KILL objects may stay loaded; they pile up in one TPM here, which has room
+# for three, and no run fails for it.
 . "$(dirname "$0")/../lab/lab.sh"
 signal=$1
 lab_begin
 lab_ca one
 lab_server one
+lab_tpm t --ek L-2
 
 for step in 1 2 3 4 5 6; do
     lab_say "SIG$signal at step $step"
-    lab_tpm "t$step" --ek L-2
-    lab_at_step "$step" "kill -$signal \$LAB_AGENT_PID" "t$step" one "SN$step" --key ecc256
+    args=(t one SN1 --key ecc256 --handle "0x8102000$step" --state "$LAB/id-$step")
+    lab_at_step "$step" "kill -$signal \$LAB_AGENT_PID" "${args[@]}"
     echo "the agent ended with $LAB_AGENT_RC"
     if [[ $signal == INT ]]; then
         ((LAB_AGENT_RC != 0)) || lab_die "an interrupted run says that it succeeded"
-        lab_tpm_clean "t$step"
+        lab_tpm_clean t
     fi
-    lab_enroll "t$step" one "SN$step" --key ecc256
-    lab_identity_good "$LAB/id-SN$step" one "t$step"
-    lab_tpm_clean "t$step"
-    [[ $(tpm2_getcap handles-persistent | grep -c 0x) == 1 ]] || lab_die "more than one key is persistent"
+    lab_enroll "${args[@]}"
+    lab_identity_good "$LAB/id-$step" one t
+    if [[ $signal == INT ]]; then
+        lab_tpm_clean t
+        [[ $(tpm2_getcap handles-persistent | grep -c 0x) == "$step" ]] || lab_die "a key is persistent that nobody uses"
+    fi
 done
