@@ -30,7 +30,7 @@ size_t bm_anchors_count(const bm_anchors *anchors);
 
 /*
  * Adds a CA certificate (DER, exactly; self-signed or not). BM_E_EKC_MALFORMED: no certificate; BM_E_EKC_USAGE: not a CA. One that is
- * there already under the same class is no error.
+ * there already is no error: it has this class from now on.
  */
 BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class);
 
@@ -47,6 +47,7 @@ typedef struct {
  * accepted class. Intermediates that were verified before are remembered by SHA-256 of their DER together with the anchor, so
  * that a swarm of devices does not have the same intermediate parsed and verified each time (bounded: the oldest is forgotten; its
  * validity is checked against `now` each time all the same).
+ * Where the path meets several anchors, the nearest to the EK certificate counts.
  * BM_E_EKC_MALFORMED: an intermediate is no certificate; BM_E_EKC_UNTRUSTED with the reason; BM_E_EKC_VALIDITY: only a date is wrong;
  * BM_E_EKC_CLASS: it chains, but to an anchor of a class that is not accepted.
  */

@@ -34,7 +34,7 @@ typedef struct {
     uint8_t serial[BM_SERIAL_SIZE];
 } bm_ca_options;
 
-/* Makes a self-signed CA certificate (CN, CA:TRUE pathlen 0 critical, keyCertSign and cRLSign critical, SKI, AKI); appends the DER. BM_E_INTERNAL. */
+/* Makes a self-signed CA certificate (CN, CA:TRUE pathlen 0 critical, keyCertSign and cRLSign critical, SKI, AKI); appends the DER. BM_E_USAGE: the name has not 1 to 64 characters; BM_E_INTERNAL. */
 BM_RESULT bm_ca_self_signed(const bm_pkey *key, const bm_ca_options *options, bm_buf *der);
 
 /* What a new TLS server certificate says: `names` are DNS names or IP addresses for the SAN (an address is recognised), the first is the CN. */

@@ -43,12 +43,14 @@ const char *bm_profile_attribute_name(bm_subject_attribute_type type);
 
 /*
  * Parses a subject template: "CN=%i, serialNumber=%i, O=Example Ltd". Values: printable ASCII but ',' and '='; "%%" is a percent sign;
- * C has exactly two letters. BM_E_CONFIG_INVALID with the reason.
+ * C has exactly two letters; only OU may stand there twice; one value at least has %i or %e, as no two devices may have the same name.
+ * Replaces the subject of `profile`. BM_E_CONFIG_INVALID with the reason.
  */
 BM_RESULT bm_profile_parse_subject(bm_bytes text, bm_profile *profile);
 
 /*
- * Appends the DER Name of a certificate of this profile for an identity. PrintableString for C and serialNumber, UTF8String otherwise.
+ * Appends the DER Name of a certificate of this profile for an identity. PrintableString for C and serialNumber (UTF8String for
+ * one with a '_', which PrintableString does not have), UTF8String otherwise.
  * BM_E_IDENTITY_INVALID: the identity is none, or a value becomes longer than 64 characters.
  */
 BM_RESULT bm_profile_put_subject(bm_buf *out, const bm_profile *profile, const char *identity, const uint8_t ek_sha256[BM_SHA256_SIZE]);

@@ -1,0 +1,284 @@
+#include "agent/tpm_context.h"
+
+#include "agent/clock.h"
+#include "agent/interrupt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tss2/tss2_rc.h>
+#include <tss2/tss2_tctildr.h>
+
+#define BUSY_TRIES 8          /* pauses of 20, 40, ... 2560 ms: about five seconds in all */
+#define BUSY_FIRST_NS 20000000
+
+#define RC_LAYER(rc) ((rc) & TSS2_RC_LAYER_MASK)
+
+static const struct {
+    TSS2_RC code;
+    const char *advice;
+} advices[] = {
+    {TPM2_RC_OBJECT_MEMORY, "end the other programs that hold keys in the TPM, or use its resource manager (--tcti device:/dev/tpmrm0)"},
+    {TPM2_RC_SESSION_MEMORY, "end the other programs that hold sessions in the TPM, or use its resource manager (--tcti device:/dev/tpmrm0)"},
+    {TPM2_RC_SESSION_HANDLES, "end the other programs that hold sessions in the TPM, or restart it"},
+    {TPM2_RC_INITIALIZE, "the TPM was not started: run 'tpm2_startup -c'"},
+    {TPM2_RC_FAILURE, "the TPM is in failure mode: restart the device"},
+    {TPM2_RC_NV_SPACE, "the TPM's NV memory is full: remove a persistent key that is not needed (tpm2_evictcontrol)"},
+    {TPM2_RC_NV_RATE, "the TPM limits writes to its NV memory: run it again in a minute"},
+    {TPM2_RC_NV_UNAVAILABLE, "the TPM's NV memory is not available: run it again in a minute"},
+    {TPM2_RC_RETRY, "the TPM is busy: run it again in a minute"},
+    {TPM2_RC_YIELDED, "the TPM is busy: run it again in a minute"},
+    {TPM2_RC_TESTING, "the TPM is testing itself: run it again in a minute"},
+    {TPM2_RC_COMMAND_CODE, "this TPM does not have the command: update its firmware"},
+    {TPM2_RC_CURVE, "this TPM does not have the curve: choose another --key"},
+    {TPM2_RC_VALUE, "this TPM does not support the key or the handle: choose another --key or --handle"},
+    {TPM2_RC_HIERARCHY, "the hierarchy is disabled: enable it in the firmware's set-up"},
+};
+
+TSS2_RC bm_tpm_context_code(TSS2_RC rc)
+{
+    TSS2_RC layer = RC_LAYER(rc);
+
+    if (layer == TSS2_RESMGR_TPM_RC_LAYER || layer == TSS2_RESMGR_RC_LAYER)
+        return rc & ~(TSS2_RC)TSS2_RC_LAYER_MASK;
+    return rc;
+}
+
+TSS2_RC bm_tpm_context_format_one(TSS2_RC rc)
+{
+    TSS2_RC code = bm_tpm_context_code(rc);
+
+    return RC_LAYER(code) == 0 && (code & TPM2_RC_FMT1) != 0 ? code & (TPM2_RC_FMT1 | 0x3F) : code;
+}
+
+static const char *advice_of(TSS2_RC rc)
+{
+    TSS2_RC code = bm_tpm_context_format_one(rc);
+
+    for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
+        if (advices[i].code == code)
+            return advices[i].advice;
+    return "run it again; if it stays, look the code up in the TPM's documentation";
+}
+
+BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
+{
+    TSS2_RC code = bm_tpm_context_format_one(rc);
+    const char *text;
+
+    if (rc == TSS2_RC_SUCCESS)
+        return bm_ok();
+    text = Tss2_RC_Decode(rc);
+    if (RC_LAYER(rc) == TSS2_TCTI_RC_LAYER || rc == TSS2_ESYS_RC_IO_ERROR)
+        return bm_failf(BM_E_TPM_UNREACHABLE, "%s did not reach the TPM (0x%x, %s)", command, rc, text);
+    if (rc == TSS2_ESYS_RC_MEMORY)
+        return bm_fail(BM_E_NO_MEMORY, NULL);
+    if (code == TPM2_RC_LOCKOUT)
+        return bm_failf(BM_E_TPM_LOCKOUT, "%s was refused (0x%x, %s)", command, rc, text);
+    if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_AUTH_MISSING)
+        return bm_failf(BM_E_TPM_AUTH, "%s was refused (0x%x, %s)", command, rc, text);
+    return bm_failf(BM_E_TPM, "%s failed with 0x%x (%s): %s", command, rc, text, advice_of(rc));
+}
+
+bool bm_tpm_context_is_managed(const char *tcti)
+{
+    static const char loader[] = "libtss2-tcti-";
+    size_t length;
+
+    if (strncmp(tcti, loader, sizeof(loader) - 1) == 0)
+        tcti += sizeof(loader) - 1;
+    length = strcspn(tcti, ":.");
+    if (length == 5 && (strncmp(tcti, "swtpm", length) == 0 || strncmp(tcti, "mssim", length) == 0))
+        return false;
+    if (length == 6 && strncmp(tcti, "device", length) == 0)
+        return strstr(tcti, "/dev/tpm") == NULL || strstr(tcti, "/dev/tpmrm") != NULL;
+    return true;
+}
+
+BM_RESULT bm_tpm_context_open(const char *tcti, bm_tpm_context *context)
+{
+    bm_tpm_context opened = {.managed = bm_tpm_context_is_managed(tcti)};
+    int64_t start = bm_clock_ns();
+    TSS2_RC rc;
+
+    /* The TSS writes several lines to stderr for each error, which we say in one: whoever wants them sets TSS2_LOG. */
+    (void)setenv("TSS2_LOG", "all+NONE", 0);
+    rc = Tss2_TctiLdr_Initialize(tcti, &opened.tcti);
+    if (rc != TSS2_RC_SUCCESS)
+        return bm_failf(BM_E_TPM_UNREACHABLE, "%s cannot be opened (0x%x, %s)", tcti, rc, Tss2_RC_Decode(rc));
+    rc = Esys_Initialize(&opened.esys, opened.tcti, NULL);
+    if (rc != TSS2_RC_SUCCESS) {
+        Tss2_TctiLdr_Finalize(&opened.tcti);
+        return bm_failf(BM_E_TPM_UNREACHABLE, "%s cannot be used (0x%x, %s)", tcti, rc, Tss2_RC_Decode(rc));
+    }
+    opened.spent = bm_clock_ns() - start;
+    *context = opened;
+    return bm_ok();
+}
+
+void bm_tpm_context_close(bm_tpm_context *context)
+{
+    while (context->owned_count > 0)
+        bm_tpm_context_flush(context, context->owned[context->owned_count - 1]);
+    if (context->esys != NULL)
+        Esys_Finalize(&context->esys);
+    if (context->tcti != NULL)
+        Tss2_TctiLdr_Finalize(&context->tcti);
+}
+
+BM_RESULT bm_tpm_context_begin(const bm_tpm_context *context, bm_tpm_attempt *attempt)
+{
+    BM_CHECK(context->esys != NULL, BM_E_INTERNAL, "the TPM is not open");
+    BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+    attempt->start = bm_clock_ns();
+    return bm_ok();
+}
+
+static bool is_busy(TSS2_RC code)
+{
+    return code == TPM2_RC_NV_RATE || code == TPM2_RC_NV_UNAVAILABLE || code == TPM2_RC_RETRY ||
+           code == TPM2_RC_YIELDED || code == TPM2_RC_TESTING;
+}
+
+static bool is_full(TSS2_RC code)
+{
+    return code == TPM2_RC_OBJECT_MEMORY || code == TPM2_RC_SESSION_MEMORY || code == TPM2_RC_MEMORY ||
+           code == TPM2_RC_SESSION_HANDLES || code == TPM2_RC_OBJECT_HANDLES;
+}
+
+static bool is_owned(bm_tpm_context *context, uint32_t handle)
+{
+    for (size_t i = 0; i < context->owned_count; i++) {
+        TPM2_HANDLE own;
+
+        if (Esys_TR_GetTpmHandle(context->esys, context->owned[i], &own) == TSS2_RC_SUCCESS && own == handle)
+            return true;
+    }
+    return false;
+}
+
+/* Flushes what is loaded in this range and not ours. Best effort: the command that needed room says whether it helped. */
+static void sweep_range(bm_tpm_context *context, uint32_t first)
+{
+    TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+
+    if (Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+                           TPM2_MAX_CAP_HANDLES, &more, &data) != TSS2_RC_SUCCESS)
+        return;
+    for (UINT32 i = 0; i < data->data.handles.count; i++) {
+        TPM2_HANDLE handle = data->data.handles.handle[i];
+        ESYS_TR object;
+
+        if (is_owned(context, handle) ||
+            Esys_TR_FromTPMPublic(context->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &object) !=
+                TSS2_RC_SUCCESS)
+            continue;
+        if (Esys_FlushContext(context->esys, object) != TSS2_RC_SUCCESS)
+            (void)Esys_TR_Close(context->esys, &object);
+    }
+    Esys_Free(data);
+}
+
+bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2_RC rc)
+{
+    TSS2_RC code = bm_tpm_context_code(rc);
+    int64_t pause = (int64_t)BUSY_FIRST_NS << attempt->tries;
+    bool again = false;
+
+    context->commands++;
+    if (is_busy(code) && attempt->tries < BUSY_TRIES) {
+        struct timespec time = {.tv_sec = pause / 1000000000, .tv_nsec = pause % 1000000000};
+
+        attempt->tries++;
+        (void)nanosleep(&time, NULL);
+        again = true;
+    } else if (is_full(code) && !context->managed && !context->swept) {
+        context->swept = true;
+        sweep_range(context, TPM2_TRANSIENT_FIRST);
+        sweep_range(context, TPM2_LOADED_SESSION_FIRST);
+        again = true;
+    }
+    context->spent += bm_clock_ns() - attempt->start;
+    return again;
+}
+
+BM_RESULT bm_tpm_context_handles(bm_tpm_context *context, uint32_t first, uint32_t last, bm_tpm_handles *handles)
+{
+    bm_tpm_handles found = {.count = 0};
+    TPMI_YES_NO more = TPM2_YES;
+
+    while (more == TPM2_YES && first <= last && found.count < BM_TPM_HANDLES_MAX) {
+        TPMS_CAPABILITY_DATA *data = NULL;
+        UINT32 count;
+
+        BM_TPM_TRY(context, "TPM2_GetCapability",
+                   Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+                                      TPM2_MAX_CAP_HANDLES, &more, &data));
+        count = data->data.handles.count;
+        for (UINT32 i = 0; i < count && found.count < BM_TPM_HANDLES_MAX; i++) {
+            uint32_t handle = data->data.handles.handle[i];
+
+            if (handle >= first && handle <= last)
+                found.handle[found.count++] = handle;
+        }
+        if (count > 0)
+            first = data->data.handles.handle[count - 1] + 1;
+        else
+            more = TPM2_NO;
+        Esys_Free(data);
+    }
+    *handles = found;
+    return bm_ok();
+}
+
+bool bm_tpm_context_has(const bm_tpm_handles *handles, uint32_t handle)
+{
+    for (size_t i = 0; i < handles->count; i++)
+        if (handles->handle[i] == handle)
+            return true;
+    return false;
+}
+
+BM_RESULT bm_tpm_context_property(bm_tpm_context *context, uint32_t property, uint32_t *value)
+{
+    TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    bool found;
+
+    BM_TPM_TRY(context, "TPM2_GetCapability",
+               Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES,
+                                  property, 1, &more, &data));
+    found = data->data.tpmProperties.count == 1 && data->data.tpmProperties.tpmProperty[0].property == property;
+    if (found)
+        *value = data->data.tpmProperties.tpmProperty[0].value;
+    Esys_Free(data);
+    BM_CHECK(found, BM_E_TPM_RESPONSE, "TPM2_GetCapability does not give a property that every TPM has");
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_context_own(bm_tpm_context *context, ESYS_TR object)
+{
+    BM_CHECK(context->owned_count < BM_TPM_OWNED_MAX, BM_E_INTERNAL, "too many TPM objects at a time");
+    context->owned[context->owned_count++] = object;
+    return bm_ok();
+}
+
+void bm_tpm_context_disown(bm_tpm_context *context, ESYS_TR object)
+{
+    for (size_t i = 0; i < context->owned_count; i++)
+        if (context->owned[i] == object) {
+            context->owned[i] = context->owned[--context->owned_count];
+            return;
+        }
+}
+
+void bm_tpm_context_flush(bm_tpm_context *context, ESYS_TR object)
+{
+    int64_t start = bm_clock_ns();
+
+    if (Esys_FlushContext(context->esys, object) != TSS2_RC_SUCCESS)
+        (void)Esys_TR_Close(context->esys, &object);
+    bm_tpm_context_disown(context, object);
+    context->commands++;
+    context->spent += bm_clock_ns() - start;
+}

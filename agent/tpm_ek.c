@@ -1,0 +1,205 @@
+#include "agent/tpm_ek.h"
+
+#include "agent/tpm_nv.h"
+
+#include <tss2/tss2_mu.h>
+
+void bm_tpm_ek_fini(bm_tpm_ek *ek)
+{
+    bm_tpm_object_fini(&ek->object);
+    bm_buf_fini(&ek->public_area);
+    bm_buf_fini(&ek->certificate);
+    for (size_t i = 0; i < BM_EKC_CHAIN_MAX; i++)
+        bm_buf_fini(&ek->chain[i]);
+    *ek = (bm_tpm_ek){0};
+}
+
+BM_RESULT bm_tpm_ek_indices(bm_tpm_context *context, bm_tpm_handles *indices)
+{
+    return bm_tpm_context_handles(context, BM_TPM_EK_NV_FIRST, BM_TPM_EK_NV_LAST, indices);
+}
+
+BM_RESULT bm_tpm_ek_certificate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_ekc **ekc)
+{
+    BM_AUTO_BUF nv = BM_BUF_EMPTY;
+    bm_bytes der;
+
+    *ekc = NULL;
+    if (!bm_tpm_context_has(indices, row->certificate_index))
+        return bm_ok();
+    BM_TRY(bm_tpm_nv_read(context, row->certificate_index, &nv));
+    if (nv.size == 0)
+        return bm_ok();
+    BM_TRY(bm_ekc_trim(bm_buf_view(&nv), &der));
+    return bm_ekc_parse(der, ekc);
+}
+
+BM_RESULT bm_tpm_ek_put_nonce(TPM2B_PUBLIC *template, bm_bytes nonce)
+{
+    TPMT_PUBLIC *area = &template->publicArea;
+    uint8_t field[TPM2_MAX_RSA_KEY_BYTES] = {0};
+    size_t size = area->type == TPM2_ALG_RSA ? (size_t)area->parameters.rsaDetail.keyBits / 8 : area->unique.ecc.x.size;
+
+    BM_CHECK(area->type == TPM2_ALG_RSA || area->type == TPM2_ALG_ECC, BM_E_MALFORMED, "the EK template is of no known type");
+    BM_CHECK(nonce.size <= size && size <= sizeof(field), BM_E_MALFORMED, "the EK nonce does not fit its template");
+    BM_TRY(bm_bytes_copy_exact(nonce, field, nonce.size));
+    if (area->type == TPM2_ALG_RSA) {
+        area->unique.rsa.size = (UINT16)size;
+        return bm_bytes_copy_exact(bm_bytes_of(field, size), area->unique.rsa.buffer, size);
+    }
+    BM_CHECK(size <= sizeof(area->unique.ecc.x.buffer), BM_E_MALFORMED, "the EK nonce does not fit its template");
+    return bm_bytes_copy_exact(bm_bytes_of(field, size), area->unique.ecc.x.buffer, size);
+}
+
+/* The template that TPM2_CreatePrimary takes for a row: the NV index where it is there, or else the table's; with the nonce, if any. */
+static BM_RESULT put_template(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_buf *out)
+{
+    BM_AUTO_BUF nonce = BM_BUF_EMPTY;
+    BM_AUTO_BUF nv = BM_BUF_EMPTY;
+    TPM2B_PUBLIC template = {0};
+    size_t offset = 0;
+
+    if (row->nonce_index != 0 && bm_tpm_context_has(indices, row->nonce_index))
+        BM_TRY(bm_tpm_nv_read(context, row->nonce_index, &nonce));
+    if (row->template_index != 0 && bm_tpm_context_has(indices, row->template_index))
+        BM_TRY(bm_tpm_nv_read(context, row->template_index, &nv));
+    if (nv.size == 0)
+        return bm_template_put_ek_input(out, row, bm_buf_view(&nonce));
+    if (Tss2_MU_TPMT_PUBLIC_Unmarshal(nv.data, nv.size, &offset, &template.publicArea) != TSS2_RC_SUCCESS)
+        return bm_failf(BM_E_EK_TEMPLATE, "NV index 0x%08x holds no EK template", row->template_index);
+    if (nonce.size > 0)
+        BM_TRY(bm_tpm_ek_put_nonce(&template, bm_buf_view(&nonce)));
+    return bm_tpm_object_put_public(out, &template);
+}
+
+static BM_RESULT key_of(const bm_buf *public_area, bm_pubkey *key)
+{
+    bm_tpm_public parsed;
+
+    BM_TRY(bm_tpm_public_parse(bm_buf_view(public_area), &parsed));
+    *key = parsed.key;
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek)
+{
+    BM_AUTO_BUF template = BM_BUF_EMPTY;
+
+    bm_tpm_ek_fini(ek);
+    BM_TRY(put_template(context, indices, row, &template));
+    BM_TRY(bm_tpm_object_create_primary(context, ESYS_TR_RH_ENDORSEMENT, bm_buf_view(&template), &ek->object, &ek->public_area));
+    BM_TRY(key_of(&ek->public_area, &ek->key));
+    ek->row = row;
+    return bm_ok();
+}
+
+/* A persistent EK of this template with this key, so that it need not be made again (seconds, for an RSA key on a small chip). */
+static BM_RESULT find_persistent(bm_tpm_context *context, const bm_ek_template *row, const bm_pubkey *key, bm_tpm_ek *ek)
+{
+    bm_tpm_handles handles;
+
+    BM_TRY(bm_tpm_context_handles(context, BM_TPM_EK_PERSISTENT_FIRST, BM_TPM_EK_PERSISTENT_LAST, &handles));
+    for (size_t i = 0; i < handles.count; i++) {
+        bm_tpm_public parsed;
+        bool found;
+
+        bm_tpm_ek_fini(ek);
+        BM_TRY(bm_tpm_object_open(context, handles.handle[i], &ek->object, &ek->public_area, &found));
+        if (!found || bm_tpm_public_parse(bm_buf_view(&ek->public_area), &parsed).code != BM_OK ||
+            bm_template_match_ek(&parsed) != row || !bm_pubkey_equal(&parsed.key, key))
+            continue;
+        ek->row = row;
+        ek->handle = handles.handle[i];
+        ek->key = parsed.key;
+        return bm_ok();
+    }
+    bm_tpm_ek_fini(ek);
+    return bm_ok();
+}
+
+/* Failures that are about this template or its certificate alone: the next one may do. */
+static bool is_about_template(bm_result result)
+{
+    return result.code == BM_E_TPM || result.code == BM_E_MALFORMED || result.code == BM_E_EKC_MALFORMED ||
+           result.code == BM_E_EK_TEMPLATE || result.code == BM_E_TPM_RESPONSE;
+}
+
+static BM_RESULT load_for(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc,
+                          bm_tpm_ek *ek)
+{
+    BM_TRY(find_persistent(context, row, bm_ekc_key(ekc), ek));
+    if (ek->row == NULL)
+        BM_TRY(bm_tpm_ek_recreate(context, indices, row, ek));
+    BM_CHECK(bm_pubkey_equal(&ek->key, bm_ekc_key(ekc)), BM_E_EK_TEMPLATE, "the certificate is for another key");
+    return bm_buf_put(&ek->certificate, bm_ekc_der(ekc));
+}
+
+static BM_RESULT find_certified(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek, uint32_t *seen)
+{
+    for (unsigned id = 0; id < BM_EK_TEMPLATE_COUNT; id++) {
+        const bm_ek_template *row = bm_template_ek((bm_ek_template_id)id);
+        BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
+        bm_result result = bm_tpm_ek_certificate(context, indices, row, &ekc);
+
+        if (result.code == BM_OK && ekc == NULL)
+            continue;
+        *seen = row->certificate_index;
+        if (result.code == BM_OK && bm_ekc_key(ekc)->type == row->key_type)
+            result = load_for(context, indices, row, ekc, ek);
+        else if (result.code == BM_OK)
+            continue;
+        if (result.code == BM_OK || !is_about_template(result))
+            return result;
+        bm_tpm_ek_fini(ek);
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek)
+{
+    bm_result result = bm_fail(BM_E_TPM_NO_EKC, "this TPM makes no EK of a known template");
+    uint32_t seen = 0;
+
+    BM_TRY(find_certified(context, indices, ek, &seen));
+    if (ek->row != NULL)
+        return bm_ok();
+    if (seen != 0)
+        return bm_failf(BM_E_EK_MISMATCH, "the TPM's NV memory has an EK certificate (0x%08x), but for another key than this TPM's EK",
+                        seen);
+    for (unsigned id = 0; id < BM_EK_TEMPLATE_COUNT; id++) {
+        result = bm_tpm_ek_recreate(context, indices, bm_template_ek((bm_ek_template_id)id), ek);
+        if (result.code == BM_OK || !is_about_template(result))
+            return result;
+        bm_tpm_ek_fini(ek);
+    }
+    return result;
+}
+
+BM_RESULT bm_tpm_ek_split_chain(bm_bytes bytes, bm_buf chain[BM_EKC_CHAIN_MAX], size_t *count)
+{
+    bm_bytes der;
+
+    *count = 0;
+    while (*count < BM_EKC_CHAIN_MAX) {
+        BM_TRY(bm_ekc_next(&bytes, &der));
+        if (der.size == 0)
+            return bm_ok();
+        BM_CHECK(der.size <= BM_EKC_MAX, BM_E_EKC_MALFORMED, "a certificate of the chain on the chip is too large");
+        bm_buf_clear(&chain[*count]);
+        BM_TRY(bm_buf_put(&chain[*count], der));
+        (*count)++;
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_ek_read_chain(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek)
+{
+    BM_AUTO_BUF all = BM_BUF_EMPTY;
+
+    for (size_t i = 0; i < indices->count; i++)
+        if (indices->handle[i] >= BM_TPM_EK_CHAIN_FIRST && indices->handle[i] <= BM_TPM_EK_CHAIN_LAST)
+            BM_TRY(bm_tpm_nv_read(context, indices->handle[i], &all));
+    if (all.size == 0)
+        return bm_ok();
+    return bm_tpm_ek_split_chain(bm_buf_view(&all), ek->chain, &ek->chain_count);
+}

@@ -1,0 +1,47 @@
+/*
+ * The identity key (IK): a signing key under a storage key of the owner hierarchy that any program can make again, persistent at a handle,
+ * and at the same time a TSS2 PRIVATE KEY for programs that take no handles.
+ */
+#ifndef BM_AGENT_TPM_IK_H
+#define BM_AGENT_TPM_IK_H
+
+#include "agent/tpm_object.h"
+
+/* The handles at which an owner may keep objects (TCG Registry of Reserved TPM 2.0 Handles, 2.3.1). */
+#define BM_TPM_IK_HANDLE_FIRST 0x81000000u
+#define BM_TPM_IK_HANDLE_LAST 0x817FFFFFu
+#define BM_TPM_IK_HANDLE_DEFAULT 0x81020000u
+
+/* An identity key. Owns what it holds; zero-initialise, end with bm_tpm_ik_fini. */
+typedef struct {
+    bm_tpm_object object; /* transient or persistent */
+    bm_buf public_area;   /* TPM2B_PUBLIC */
+    bm_buf private_area;  /* TPM2B_PRIVATE, wrapped by the parent; empty when it was opened at a handle */
+    bm_pubkey key;
+} bm_tpm_ik;
+
+/* Frees and flushes; leaves it empty. For BM_AUTO. */
+void bm_tpm_ik_fini(bm_tpm_ik *ik);
+
+/* Is this TPM2B_PUBLIC what our template makes, for one of the key types that we make? The key's type, or BM_KEY_NONE. */
+bm_key_type bm_tpm_ik_type_of(bm_bytes public_area);
+
+/* Opens the IK at a handle; its key's type stays BM_KEY_NONE when nothing is there. BM_E_TPM_HANDLE_TAKEN: what is there is not ours. */
+BM_RESULT bm_tpm_ik_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ik *ik);
+
+/* Makes a new IK of this type, loaded; BM_E_IK_ALGORITHM, BM_E_TPM... */
+BM_RESULT bm_tpm_ik_create(bm_tpm_context *context, bm_key_type type, bm_tpm_ik *ik);
+
+/*
+ * Loads an IK from its TPM2B_PUBLIC and TPM2B_PRIVATE. `loaded` is false, and nothing is loaded, when this TPM cannot (any more): it was
+ * cleared, or the files are another TPM's.
+ */
+BM_RESULT bm_tpm_ik_load(bm_tpm_context *context, bm_bytes public_area, bm_bytes private_area, bm_tpm_ik *ik, bool *loaded);
+
+/* Makes a loaded IK persistent at a free handle; it is the persistent one afterwards. */
+BM_RESULT bm_tpm_ik_persist(bm_tpm_ik *ik, uint32_t handle);
+
+/* A bm_csr_sign: signs a digest in the TPM; `context` is the bm_tpm_ik. */
+BM_RESULT bm_tpm_ik_sign(void *context, bm_hash_alg alg, bm_bytes digest, bm_buf *signature);
+
+#endif

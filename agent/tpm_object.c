@@ -1,0 +1,142 @@
+#include "agent/tpm_object.h"
+
+#include <tss2/tss2_mu.h>
+
+void bm_tpm_object_fini(bm_tpm_object *object)
+{
+    if (object->kind == BM_TPM_OBJECT_TRANSIENT || object->kind == BM_TPM_OBJECT_SESSION)
+        bm_tpm_context_flush(object->context, object->tr);
+    else if (object->kind == BM_TPM_OBJECT_RESIDENT)
+        (void)Esys_TR_Close(object->context->esys, &object->tr);
+    *object = BM_TPM_OBJECT_EMPTY;
+}
+
+BM_RESULT bm_tpm_object_adopt(bm_tpm_object *object, bm_tpm_context *context, ESYS_TR tr, bm_tpm_object_kind kind)
+{
+    bm_result result = bm_ok();
+
+    if (kind != BM_TPM_OBJECT_RESIDENT)
+        result = bm_tpm_context_own(context, tr);
+    if (result.code != BM_OK) {
+        bm_tpm_context_flush(context, tr);
+        return result;
+    }
+    *object = (bm_tpm_object){.context = context, .tr = tr, .kind = kind};
+    return bm_ok();
+}
+
+void bm_tpm_object_gone(bm_tpm_object *object)
+{
+    if (object->kind != BM_TPM_OBJECT_NONE)
+        bm_tpm_context_disown(object->context, object->tr);
+    *object = BM_TPM_OBJECT_EMPTY;
+}
+
+void bm_tpm_object_move(bm_tpm_object *to, bm_tpm_object *from)
+{
+    bm_tpm_object_fini(to);
+    *to = *from;
+    *from = BM_TPM_OBJECT_EMPTY;
+}
+
+BM_RESULT bm_tpm_object_public_of(bm_bytes bytes, TPM2B_PUBLIC *public_area)
+{
+    TPM2B_PUBLIC parsed = {0};
+    size_t offset = 0;
+
+    if (bytes.size == 0 ||
+        Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data, bytes.size, &offset, &parsed) != TSS2_RC_SUCCESS)
+        return bm_fail(BM_E_MALFORMED, "a public area cannot be read");
+    BM_CHECK(offset == bytes.size, BM_E_MALFORMED, "bytes are left over behind a public area");
+    *public_area = parsed;
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_object_put_public(bm_buf *out, const TPM2B_PUBLIC *public_area)
+{
+    uint8_t bytes[sizeof(*public_area) + 2];
+    size_t size = 0;
+
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(public_area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
+        return bm_fail(BM_E_INTERNAL, "a public area cannot be written");
+    return bm_buf_put(out, bm_bytes_of(bytes, size));
+}
+
+BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarchy, bm_bytes template, bm_tpm_object *object,
+                                       bm_buf *public_area)
+{
+    const TPM2B_SENSITIVE_CREATE sensitive = {0};
+    const TPM2B_DATA outside = {0};
+    const TPML_PCR_SELECTION pcrs = {0};
+    TPM2B_PUBLIC in;
+    TPM2B_PUBLIC *out = NULL;
+    ESYS_TR tr = ESYS_TR_NONE;
+    BM_TPM_AUTO_OBJECT made = BM_TPM_OBJECT_EMPTY;
+    bm_result result;
+
+    BM_TRY(bm_tpm_object_public_of(template, &in));
+    BM_TPM_TRY(context, "TPM2_CreatePrimary",
+               Esys_CreatePrimary(context->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &in,
+                                  &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
+    result = bm_tpm_object_adopt(&made, context, tr, BM_TPM_OBJECT_TRANSIENT);
+    if (result.code == BM_OK)
+        result = bm_tpm_object_put_public(public_area, out);
+    Esys_Free(out);
+    BM_TRY(result);
+    bm_tpm_object_move(object, &made);
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_object *object, bm_buf *public_area, bool *found)
+{
+    BM_TPM_AUTO_OBJECT opened = BM_TPM_OBJECT_EMPTY;
+    TPM2B_PUBLIC *out = NULL;
+    ESYS_TR tr = ESYS_TR_NONE;
+    TSS2_RC rc;
+    bm_result result;
+
+    BM_TPM_CALL(context, rc,
+                Esys_TR_FromTPMPublic(context->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr));
+    if (bm_tpm_context_format_one(rc) == TPM2_RC_HANDLE) {
+        *found = false;
+        return bm_ok();
+    }
+    BM_TRY(bm_tpm_context_result("TPM2_ReadPublic", rc));
+    BM_TRY(bm_tpm_object_adopt(&opened, context, tr, BM_TPM_OBJECT_RESIDENT));
+    BM_TPM_TRY(context, "TPM2_ReadPublic",
+               Esys_ReadPublic(context->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &out, NULL, NULL));
+    result = bm_tpm_object_put_public(public_area, out);
+    Esys_Free(out);
+    BM_TRY(result);
+    bm_tpm_object_move(object, &opened);
+    *found = true;
+    return bm_ok();
+}
+
+BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident)
+{
+    bm_tpm_context *context = transient->context;
+    ESYS_TR tr = ESYS_TR_NONE;
+
+    BM_TPM_TRY(context, "TPM2_EvictControl",
+               Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, handle, &tr));
+    bm_tpm_object_fini(resident);
+    return bm_tpm_object_adopt(resident, context, tr, BM_TPM_OBJECT_RESIDENT);
+}
+
+BM_RESULT bm_tpm_object_evict(bm_tpm_object *resident)
+{
+    bm_tpm_context *context = resident->context;
+    TPM2_HANDLE handle = 0;
+    ESYS_TR tr = ESYS_TR_NONE;
+    TSS2_RC rc = Esys_TR_GetTpmHandle(context->esys, resident->tr, &handle);
+
+    BM_TRY(bm_tpm_context_result("Esys_TR_GetTpmHandle", rc));
+    BM_TPM_TRY(context, "TPM2_EvictControl",
+               Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, resident->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, handle, &tr));
+    /* ESYS has closed the object together with the eviction. */
+    *resident = BM_TPM_OBJECT_EMPTY;
+    return bm_ok();
+}

@@ -1,0 +1,58 @@
+/*
+ * TPM objects with an owner in scope: what is transient or a session is flushed when it leaves it, what is persistent is let go of.
+ * Public areas are handed around as TPM2B_PUBLIC bytes, which lib/tpm parses.
+ */
+#ifndef BM_AGENT_TPM_OBJECT_H
+#define BM_AGENT_TPM_OBJECT_H
+
+#include "agent/tpm_context.h"
+#include "tpm/public.h"
+
+typedef enum { BM_TPM_OBJECT_NONE = 0, BM_TPM_OBJECT_TRANSIENT, BM_TPM_OBJECT_SESSION, BM_TPM_OBJECT_RESIDENT } bm_tpm_object_kind;
+
+/* An object that the TPM knows; zero-initialise (BM_TPM_OBJECT_EMPTY), end with bm_tpm_object_fini. */
+typedef struct {
+    bm_tpm_context *context;
+    ESYS_TR tr;
+    bm_tpm_object_kind kind;
+} bm_tpm_object;
+
+#define BM_TPM_OBJECT_EMPTY ((bm_tpm_object){0})
+#define BM_TPM_AUTO_OBJECT BM_AUTO(bm_tpm_object_fini) bm_tpm_object
+
+/* Flushes what is transient or a session, closes what is resident (persistent, NV); leaves it empty. */
+void bm_tpm_object_fini(bm_tpm_object *object);
+
+/* Takes what ESYS gave under an owner; flushes it at once when that fails (BM_E_INTERNAL). `object` must be empty. */
+BM_RESULT bm_tpm_object_adopt(bm_tpm_object *object, bm_tpm_context *context, ESYS_TR tr, bm_tpm_object_kind kind);
+
+/* Forgets a session that the TPM itself has ended. */
+void bm_tpm_object_gone(bm_tpm_object *object);
+
+/* Moves ownership; `from` is empty afterwards. */
+void bm_tpm_object_move(bm_tpm_object *to, bm_tpm_object *from);
+
+/* TPM2B_PUBLIC bytes as the TSS has them, and back; BM_E_MALFORMED and BM_E_INTERNAL. The second appends. */
+BM_RESULT bm_tpm_object_public_of(bm_bytes bytes, TPM2B_PUBLIC *public_area);
+BM_RESULT bm_tpm_object_put_public(bm_buf *out, const TPM2B_PUBLIC *public_area);
+
+/*
+ * TPM2_CreatePrimary without authorisation values, with this TPM2B_PUBLIC as template; appends the TPM2B_PUBLIC of what was made to
+ * `public_area`. BM_E_TPM...
+ */
+BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarchy, bm_bytes template, bm_tpm_object *object,
+                                       bm_buf *public_area);
+
+/*
+ * Opens what lies at a persistent handle and appends its TPM2B_PUBLIC to `public_area`; `found` is false, and nothing is opened, when
+ * nothing is there. BM_E_TPM...
+ */
+BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_object *object, bm_buf *public_area, bool *found);
+
+/* TPM2_EvictControl under the owner: makes a transient object persistent at a handle that is free. `resident` is what is there then. */
+BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident);
+
+/* TPM2_EvictControl under the owner: removes a persistent object; `resident` is empty afterwards. */
+BM_RESULT bm_tpm_object_evict(bm_tpm_object *resident);
+
+#endif
