@@ -39,47 +39,4 @@ BM_RESULT bm_request_parse(bm_call call, bm_bytes body, bm_request *request);
 /* Appends a request body; profile "" leaves it out. */
 BM_RESULT bm_request_put(bm_call call, const bm_request *request, bm_buf *body);
 
-/* The reply of getChallenge. Owns its buffers. */
-typedef struct {
-    bm_buf credential_blob;  /* TPM2B_ID_OBJECT */
-    bm_buf encrypted_secret; /* TPM2B_ENCRYPTED_SECRET */
-    bm_buf challenge;
-    int64_t expires;
-} bm_challenge_reply;
-
-/* The reply of getCertificate. Owns its buffers. */
-typedef struct {
-    bm_buf certificate; /* DER in memory, PEM on the wire */
-    bm_buf chain[4];
-    size_t chain_count;
-    char device[BM_IDENTITY_MAX + 1];
-    int64_t renew_after;
-} bm_certificate_reply;
-
-/* A problem document (RFC 9457) as a client reads it. */
-typedef struct {
-    int status;
-    char code[64];
-    char title[256];
-    char detail[512];
-} bm_problem;
-
-/* Free what it owns. */
-void bm_challenge_reply_fini(bm_challenge_reply *reply);
-void bm_certificate_reply_fini(bm_certificate_reply *reply);
-
-/* Append a reply. */
-BM_RESULT bm_challenge_reply_put(const bm_challenge_reply *reply, bm_buf *body);
-BM_RESULT bm_certificate_reply_put(const bm_certificate_reply *reply, bm_buf *body);
-
-/* Parse replies; BM_E_SERVER_REPLY. The reply must be zero; on failure it is left zero. */
-BM_RESULT bm_challenge_reply_parse(bm_bytes body, bm_challenge_reply *reply);
-BM_RESULT bm_certificate_reply_parse(bm_bytes body, bm_certificate_reply *reply);
-
-/* Appends the problem document of a result: type, title (the advice), status, code, and detail when there is one. */
-BM_RESULT bm_problem_put(bm_result result, bm_buf *body);
-
-/* BM_E_SERVER_REPLY when the body is no problem document; its texts are cleaned of control characters. */
-BM_RESULT bm_problem_parse(bm_bytes body, bm_problem *problem);
-
 #endif

@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include "protocol/problem.h"
+#include "protocol/reply.h"
 #include "protocol/request.h"
 #include "protocol/ticket.h"
 
@@ -148,42 +150,42 @@ static void a_body_cut_anywhere_is_refused(void **state)
 
 static void challenge_replies_go_there_and_back(void **state)
 {
-    bm_challenge_reply reply = {.expires = 1795473000};
-    bm_challenge_reply parsed = {0};
+    bm_reply_challenge reply = {.expires = 1795473000};
+    bm_reply_challenge parsed = {0};
     BM_AUTO_BUF body = BM_BUF_EMPTY;
 
     (void)state;
     assert_ok(bm_buf_put_str(&reply.credential_blob, "blob"));
     assert_ok(bm_buf_put_str(&reply.encrypted_secret, "secret"));
     assert_ok(bm_buf_put_str(&reply.challenge, "challenge"));
-    assert_ok(bm_challenge_reply_put(&reply, &body));
-    assert_ok(bm_challenge_reply_parse(bm_buf_view(&body), &parsed));
+    assert_ok(bm_reply_challenge_put(&reply, &body));
+    assert_ok(bm_reply_challenge_parse(bm_buf_view(&body), &parsed));
     assert_bytes(bm_buf_view(&parsed.encrypted_secret), bm_bytes_str("secret"));
     assert_true(parsed.expires == reply.expires);
-    bm_challenge_reply_fini(&parsed);
+    bm_reply_challenge_fini(&parsed);
     for (size_t size = 0; size < body.size; size++)
-        assert_code(bm_challenge_reply_parse(bm_bytes_of(body.data, size), &parsed), BM_E_SERVER_REPLY);
-    bm_challenge_reply_fini(&reply);
+        assert_code(bm_reply_challenge_parse(bm_bytes_of(body.data, size), &parsed), BM_E_SERVER_REPLY);
+    bm_reply_challenge_fini(&reply);
 }
 
 static void certificate_replies_go_there_and_back(void **state)
 {
-    bm_certificate_reply reply = {.chain_count = 1, .device = "SN-1", .renew_after = 1795473000};
-    bm_certificate_reply parsed = {0};
+    bm_reply_certificate reply = {.chain_count = 1, .device = "SN-1", .renew_after = 1795473000};
+    bm_reply_certificate parsed = {0};
     BM_AUTO_BUF body = BM_BUF_EMPTY;
 
     (void)state;
     assert_ok(bm_buf_put_str(&reply.certificate, "leaf"));
     assert_ok(bm_buf_put_str(&reply.chain[0], "ca"));
-    assert_ok(bm_certificate_reply_put(&reply, &body));
-    assert_ok(bm_certificate_reply_parse(bm_buf_view(&body), &parsed));
+    assert_ok(bm_reply_certificate_put(&reply, &body));
+    assert_ok(bm_reply_certificate_parse(bm_buf_view(&body), &parsed));
     assert_bytes(bm_buf_view(&parsed.certificate), bm_bytes_str("leaf"));
     assert_bytes(bm_buf_view(&parsed.chain[0]), bm_bytes_str("ca"));
     assert_string_equal(parsed.device, "SN-1");
-    bm_certificate_reply_fini(&parsed);
+    bm_reply_certificate_fini(&parsed);
     for (size_t size = 0; size < body.size; size++)
-        assert_code(bm_certificate_reply_parse(bm_bytes_of(body.data, size), &parsed), BM_E_SERVER_REPLY);
-    bm_certificate_reply_fini(&reply);
+        assert_code(bm_reply_certificate_parse(bm_bytes_of(body.data, size), &parsed), BM_E_SERVER_REPLY);
+    bm_reply_certificate_fini(&reply);
 }
 
 static void a_problem_says_code_status_and_what_to_do(void **state)
