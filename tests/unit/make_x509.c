@@ -56,15 +56,19 @@ static void add_extensions(X509 *x509, X509 *issuer, const char *const *options)
     }
 }
 
-/* The same key bits under id-RSAES-OAEP, as older EK certificates have them. */
+/* The same key bits under id-RSAES-OAEP, as older EK certificates have them: with the label "TCPA" as their parameter. */
 static void set_oaep(X509 *x509)
 {
+    static const unsigned char parameters[] = {0x30, 0x15, 0xA2, 0x13, 0x30, 0x11, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
+                                               0xF7, 0x0D, 0x01, 0x01, 0x09, 0x04, 0x04, 'T',  'C',  'P',  'A'};
+    ASN1_STRING *sequence = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
     X509_PUBKEY *key = X509_get_X509_PUBKEY(x509);
     const unsigned char *bits;
     int size;
 
     assert_int_equal(X509_PUBKEY_get0_param(NULL, &bits, &size, NULL, key), 1);
-    assert_int_equal(X509_PUBKEY_set0_param(key, OBJ_nid2obj(NID_rsaesOaep), V_ASN1_NULL, NULL,
+    assert_int_equal(ASN1_STRING_set(sequence, parameters, sizeof(parameters)), 1);
+    assert_int_equal(X509_PUBKEY_set0_param(key, OBJ_nid2obj(NID_rsaesOaep), V_ASN1_SEQUENCE, sequence,
                                             OPENSSL_memdup(bits, (size_t)size), size),
                      1);
 }
