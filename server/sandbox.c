@@ -5,6 +5,7 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -75,7 +76,7 @@ static int allow(scmp_filter_ctx filter, const int *calls)
 /* Memory may be had, but none that can be executed. */
 static int allow_memory(scmp_filter_ctx filter)
 {
-    const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    const struct scmp_arg_cmp not_executable = {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
     int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable);
 
     return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
@@ -84,8 +85,9 @@ static int allow_memory(scmp_filter_ctx filter)
 /* libevent asks a socket how much there is to read; no other ioctl. */
 static int allow_server(scmp_filter_ctx filter)
 {
-    /* FIONREAD of <asm-generic/ioctls.h>; the header clashes with libevent's on some systems. */
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, 0x541B));
+    const struct scmp_arg_cmp is_fionread = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD};
+
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_fionread);
 }
 
 static int fill(scmp_filter_ctx filter, bm_process process)

@@ -69,8 +69,8 @@ static void refuse(bm_server_exchange *exchange, bm_result result)
     log_refusal(exchange, result);
     if (is_verdict(result.code))
         record_refusal(exchange, result.code);
-    /* What an accident is made of is for the log alone. */
-    if (bm_code_status(result.code) >= 500)
+    /* What an accident is made of is for the log alone; about a ticket nothing is said. */
+    if (bm_code_status(result.code) >= 500 || result.code == BM_E_TICKET_INVALID)
         result.detail = NULL;
     bm_server_http_refuse(exchange->connection, result);
     free_exchange(exchange);
@@ -80,16 +80,6 @@ void bm_server_exchange_finish(bm_server_exchange *exchange, bm_bytes body)
 {
     bm_server_http_answer(exchange->connection, 200, BM_SERVER_REPLY_JSON, body);
     free_exchange(exchange);
-}
-
-static BM_RESULT parse_subject(bm_server_exchange *exchange)
-{
-    exchange->parsed = false;
-    bm_verdict_subject_fini(&exchange->subject);
-    exchange->subject = (bm_subject){0};
-    BM_TRY(bm_verdict_parse(&exchange->request, &exchange->subject));
-    exchange->parsed = true;
-    return bm_ok();
 }
 
 void bm_server_exchange_begin(bm_server *server, bm_server_connection *connection, bm_call call, bm_bytes body, bm_server_step first)
@@ -107,7 +97,8 @@ void bm_server_exchange_begin(bm_server *server, bm_server_connection *connectio
     exchange->now = (int64_t)time(NULL);
     result = bm_request_parse(call, body, &exchange->request);
     if (result.code == BM_OK)
-        result = parse_subject(exchange);
+        result = bm_verdict_parse(&exchange->request, &exchange->subject);
+    exchange->parsed = result.code == BM_OK;
     if (result.code == BM_OK)
         result = first(exchange);
     if (result.code != BM_OK)
@@ -164,17 +155,17 @@ static BM_RESULT decide(bm_server_exchange *exchange)
     return exchange->decided(exchange);
 }
 
-/* The anchors have changed since the judgement: it is made again, from the parsing on. */
+static BM_RESULT look_up(bm_server_exchange *exchange);
+
+/* The anchors are as new as they can be: the judgement is made again with them, and the look-up when there was none. */
 static void on_anchors(void *context, bm_result result)
 {
     bm_server_exchange *exchange = context;
 
     if (result.code == BM_OK)
-        result = parse_subject(exchange);
-    if (result.code == BM_OK)
         result = judge(exchange);
     if (result.code == BM_OK)
-        result = decide(exchange);
+        result = exchange->looked_up ? decide(exchange) : look_up(exchange);
     if (result.code != BM_OK)
         refuse(exchange, result);
 }
@@ -185,15 +176,10 @@ static BM_RESULT on_found(bm_server_exchange *exchange, bm_message *reply)
 
     BM_TRY(bm_message_take_found(reply, &exchange->found, &earlier));
     BM_TRY(bm_buf_put(&exchange->earlier, earlier));
+    exchange->looked_up = true;
     if (!bm_server_anchors_current(exchange->server->anchors, exchange->found.anchors_epoch))
         return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
     return decide(exchange);
-}
-
-/* Is this a refusal that newer anchors could turn into a yes? */
-static bool may_be_stale(bm_code code)
-{
-    return code == BM_E_EKC_UNTRUSTED || code == BM_E_EKC_CLASS;
 }
 
 static BM_RESULT look_up(bm_server_exchange *exchange)
@@ -203,10 +189,30 @@ static BM_RESULT look_up(bm_server_exchange *exchange)
 
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(exchange->subject.ek_sha256), asked.ek_sha256, sizeof(asked.ek_sha256)));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(exchange->subject.claimed), (uint8_t *)asked.identity, sizeof(asked.identity)));
-    if (exchange->call == BM_CALL_CERTIFICATE)
-        BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(exchange->request_id), asked.request_id, sizeof(asked.request_id)));
+    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(exchange->request_id), asked.request_id, sizeof(asked.request_id)));
     BM_TRY(bm_message_put_look_up(&body, &asked));
-    return bm_server_exchange_ask(exchange, exchange->server->ledger, BM_MSG_LOOK_UP, BM_MSG_LOOK_UP_REPLY, bm_buf_view(&body), on_found);
+    return bm_server_exchange_ask(exchange, exchange->server->ledger, BM_MSG_LOOK_UP, BM_MSG_LOOK_UP_REPLY, bm_buf_view(&body),
+                                  on_found);
+}
+
+/* The ledger's epoch is there: with the same anchors the refusal stands; with newer ones there may be none. */
+static BM_RESULT on_epoch(bm_server_exchange *exchange, bm_message *reply)
+{
+    bm_message_anchor anchor;
+
+    BM_TRY(bm_message_take_anchor(reply, &anchor));
+    if (bm_server_anchors_current(exchange->server->anchors, anchor.epoch))
+        return judge(exchange);
+    return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
+}
+
+/* A chain that leads to no anchor: perhaps its anchor was added a moment ago. */
+static BM_RESULT ask_epoch(bm_server_exchange *exchange)
+{
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+
+    BM_TRY(bm_buf_put_u32(&body, UINT32_MAX));
+    return bm_server_exchange_ask(exchange, exchange->server->ledger, BM_MSG_ANCHORS, BM_MSG_ANCHORS_REPLY, bm_buf_view(&body), on_epoch);
 }
 
 BM_RESULT bm_server_exchange_judge(bm_server_exchange *exchange, bm_server_step decided)
@@ -215,6 +221,8 @@ BM_RESULT bm_server_exchange_judge(bm_server_exchange *exchange, bm_server_step 
 
     exchange->decided = decided;
     result = judge(exchange);
+    if (result.code == BM_E_EKC_UNTRUSTED || result.code == BM_E_EKC_CLASS)
+        return ask_epoch(exchange);
     if (result.code != BM_OK)
         return result;
     return look_up(exchange);

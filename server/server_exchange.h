@@ -8,6 +8,7 @@
 #ifndef BM_SERVER_SERVER_EXCHANGE_H
 #define BM_SERVER_SERVER_EXCHANGE_H
 
+#include "protocol/reply.h"
 #include "protocol/request.h"
 #include "protocol/ticket.h"
 #include "protocol/verdict.h"
@@ -32,12 +33,13 @@ struct bm_server_exchange {
     bm_ticket_fields fields;   /* of the ticket: the subject's hashes, and key id, expiry and nonce */
     uint8_t ticket[BM_TICKET_SIZE];
     uint8_t request_id[BM_SHA256_SIZE];
+    bool looked_up;
     bm_store_lookup found;
     bm_buf earlier;                     /* the certificate that this call got before; empty: none */
     char identity[BM_IDENTITY_MAX + 1]; /* "" until it is decided */
     bm_buf tbs;
     bm_buf certificate;
-    bm_issue_fields issue;
+    bm_issue_fields issue; /* of the certificate; its views are not kept */
     bm_server_step decided;                                         /* what comes after the decision */
     BM_RESULT (*replied)(bm_server_exchange *, bm_message *reply); /* what an answer of another process is for */
 };

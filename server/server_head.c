@@ -16,7 +16,7 @@ typedef struct {
     bool says_close;
     bool says_keep_alive;
     uint64_t length;
-} reading;
+} head_reading;
 
 /* RFC 9110, 5.6.2 */
 static bool is_token(bm_bytes bytes)
@@ -86,7 +86,7 @@ static BM_RESULT next_line(bm_cursor *cursor, bm_bytes *line)
     return bm_ok();
 }
 
-static BM_RESULT parse_request_line(bm_bytes line, reading *reading)
+static BM_RESULT parse_request_line(bm_bytes line, head_reading *reading)
 {
     bm_bytes method = {0}, target = {0}, version = {0};
 
@@ -107,7 +107,7 @@ static BM_RESULT parse_request_line(bm_bytes line, reading *reading)
     return bm_ok();
 }
 
-static BM_RESULT parse_length(bm_bytes value, reading *reading)
+static BM_RESULT parse_length(bm_bytes value, head_reading *reading)
 {
     if (reading->has_length || bm_text_parse_u64(value, UINT32_MAX, &reading->length).code != BM_OK)
         return MALFORMED("Content-Length stands there twice, or is no number");
@@ -115,7 +115,7 @@ static BM_RESULT parse_length(bm_bytes value, reading *reading)
     return bm_ok();
 }
 
-static BM_RESULT parse_type(bm_bytes value, reading *reading)
+static BM_RESULT parse_type(bm_bytes value, head_reading *reading)
 {
     bm_bytes type = {0};
 
@@ -127,7 +127,7 @@ static BM_RESULT parse_type(bm_bytes value, reading *reading)
     return bm_ok();
 }
 
-static void parse_connection(bm_bytes value, reading *reading)
+static void parse_connection(bm_bytes value, head_reading *reading)
 {
     bm_bytes word = {0};
 
@@ -140,7 +140,7 @@ static void parse_connection(bm_bytes value, reading *reading)
     } while (more);
 }
 
-static BM_RESULT parse_field(bm_bytes line, reading *reading)
+static BM_RESULT parse_field(bm_bytes line, head_reading *reading)
 {
     bm_bytes name = {0};
     bm_bytes value;
@@ -167,7 +167,7 @@ static BM_RESULT parse_field(bm_bytes line, reading *reading)
 }
 
 /* What only the whole head can tell. */
-static BM_RESULT conclude(size_t body_max, reading *reading)
+static BM_RESULT conclude(size_t body_max, head_reading *reading)
 {
     if (reading->minor == 1 && !reading->has_host)
         return MALFORMED("the head has no Host");
@@ -182,7 +182,7 @@ static BM_RESULT conclude(size_t body_max, reading *reading)
 BM_RESULT bm_server_head_parse(bm_bytes head, size_t body_max, bm_server_head *parsed)
 {
     bm_cursor cursor = bm_cursor_of(head);
-    reading reading = {0};
+    head_reading reading = {0};
     bm_bytes line;
 
     BM_TRY(next_line(&cursor, &line));

@@ -1,5 +1,6 @@
 #include "server/server_http.h"
 
+#include "protocol/problem.h"
 #include "protocol/request.h"
 #include "server/server_reply.h"
 #include "server/server_routes.h"
@@ -28,7 +29,7 @@ typedef enum {
     PHASE_REPLY,  /* the reply is on its way */
     PHASE_LINGER, /* the reply is sent; what the client still sends is thrown away, so that it can read the reply */
     PHASE_COUNT
-} phase;
+} connection_phase;
 
 static const int deadlines_ms[PHASE_COUNT] = {
     [PHASE_HEAD] = 10000, [PHASE_IDLE] = 15000, [PHASE_BODY] = 10000, [PHASE_BUSY] = 0, [PHASE_REPLY] = 10000, [PHASE_LINGER] = 2000,
@@ -39,7 +40,7 @@ struct bm_server_connection {
     bm_server_http *http;
     struct bufferevent *stream; /* NULL: the client is gone while the handler is busy */
     struct event *timer;
-    phase phase;
+    connection_phase phase;
     bool close; /* after the reply */
     bool unread; /* something of the request was not read */
     const bm_server_route *route;
@@ -56,7 +57,7 @@ struct bm_server_http {
     bool stopping;
 };
 
-static void enter_phase(bm_server_connection *connection, phase phase)
+static void enter_phase(bm_server_connection *connection, connection_phase phase)
 {
     const struct timeval deadline = {.tv_sec = deadlines_ms[phase] / 1000, .tv_usec = deadlines_ms[phase] % 1000 * 1000};
 

@@ -29,8 +29,9 @@ static bm_result openssl_failure(bm_code code, const char *what)
 
 static BM_RESULT configure(SSL_CTX *ctx)
 {
+    char groups[] = "X25519:P-256:P-384"; /* the macro wants it writable */
     int good = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-               SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 && SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1 &&
+               SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 && SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
                SSL_CTX_set_num_tickets(ctx, 0) == 1;
 
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
