@@ -1,0 +1,29 @@
+/* What the keeper answers: typed requests over fixed-size fields, never "sign this digest". */
+#ifndef BM_SERVER_KEEPER_REQUESTS_H
+#define BM_SERVER_KEEPER_REQUESTS_H
+
+#include "crypto/pkey.h"
+#include "keys/keys.h"
+#include "x509/ca.h"
+
+/* The keys, and the CA certificate whose key they have. Owns both. */
+typedef struct {
+    bm_keys *keys;
+    bm_ca ca;
+    bm_sig_alg alg;
+} bm_keeper;
+
+/*
+ * Opens the keys. `ca_key` and `ticket_keys` are sealed; `ca` is the CA's certificate (DER). BM_E_KEY_PASSPHRASE; BM_E_KEY_INVALID: also
+ * a certificate of another key; BM_E_MALFORMED: no CA certificate. The keeper must be zero; end it with bm_keeper_requests_fini.
+ */
+BM_RESULT bm_keeper_requests_init(bm_keeper *keeper, bm_bytes passphrase, bm_bytes ca_key, bm_bytes ticket_keys, bm_bytes ca);
+void bm_keeper_requests_fini(bm_keeper *keeper);
+
+/*
+ * Answers one datagram: `reply` becomes a reply or a BM_MSG_ERROR. `now` is the keeper's own clock. BM_E_MALFORMED: it is no
+ * message, and gets no answer; BM_E_NO_MEMORY.
+ */
+BM_RESULT bm_keeper_requests_answer(bm_keeper *keeper, bm_bytes datagram, int64_t now, bm_buf *reply);
+
+#endif

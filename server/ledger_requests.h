@@ -1,0 +1,27 @@
+/*
+ * What the ledger answers. Reads are answered at once; everything that writes waits for the end of the round and is committed together
+ * (group commit), and only then answered: an answer means that it is on disk.
+ */
+#ifndef BM_SERVER_LEDGER_REQUESTS_H
+#define BM_SERVER_LEDGER_REQUESTS_H
+
+#include "server/log.h"
+#include "server/process.h"
+#include "store/store.h"
+
+#define BM_LEDGER_BATCH_MAX 256        /* messages of a round, whose writes are committed together */
+#define BM_LEDGER_REFUSALS_A_SECOND 50 /* that are recorded; a flood is counted, not kept */
+
+typedef struct bm_ledger bm_ledger;
+
+/* A ledger over an open store (which it owns from now on) and the sockets of its servers. BM_E_NO_MEMORY: the store is still the caller's. */
+BM_RESULT bm_ledger_requests_new(bm_store *store, const int *sockets, size_t count, const bm_log *log, bm_ledger **ledger);
+
+/* Frees; NULL is fine. The second is for BM_AUTO. */
+void bm_ledger_requests_free(bm_ledger *ledger);
+void bm_ledger_requests_freep(bm_ledger **ledger);
+
+/* Reads what waits in the sockets (at most a batch), performs it, commits, answers. `now` in seconds since 1970. BM_E_IO: a socket is gone. */
+BM_RESULT bm_ledger_requests_round(bm_ledger *ledger, int64_t now);
+
+#endif

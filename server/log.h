@@ -1,0 +1,30 @@
+/*
+ * The log of the processes: one line an event on standard error, "2026-11-23T22:30:00Z server[0] event key=value ...". Never a secret,
+ * never a whole certificate; what is not printable ASCII is shown as '?'.
+ */
+#ifndef BM_SERVER_LOG_H
+#define BM_SERVER_LOG_H
+
+#include "base/bytes.h"
+
+/* Eight hex digits that stand for an EK, and a NUL. */
+#define BM_LOG_EK_SIZE 9
+
+/* Who speaks: "monitor", "server[0]". */
+typedef struct {
+    char name[24];
+} bm_log;
+
+/* Names the speaker; a negative index is left out. */
+void bm_log_init(bm_log *log, const char *process, int index);
+
+/* Writes one line, in one write; what does not fit into 1000 bytes is cut. */
+void bm_log_line(const bm_log *log, const char *format, ...) BM_PRINTF(2, 3);
+
+/* Writes one line about a failure: what, its code, and its detail or else its advice. */
+void bm_log_failure(const bm_log *log, const char *what, bm_result result);
+
+/* The first eight digits of the hash of an EK: enough to find it, too few to be it. */
+void bm_log_ek(const uint8_t *sha256, char out[BM_LOG_EK_SIZE]);
+
+#endif

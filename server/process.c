@@ -1,0 +1,71 @@
+#include "server/process.h"
+
+#include "server/channel.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const char *const names[BM_PROCESS_COUNT] = {
+    [BM_PROCESS_SERVER] = "server",
+    [BM_PROCESS_LEDGER] = "ledger",
+    [BM_PROCESS_KEEPER] = "keeper",
+};
+
+const char *bm_process_name(bm_process process)
+{
+    return names[process];
+}
+
+BM_RESULT bm_process_by_name(const char *name, bm_process *process)
+{
+    for (unsigned i = 0; i < BM_PROCESS_COUNT; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *process = (bm_process)i;
+            return bm_ok();
+        }
+    }
+    return bm_fail(BM_E_USAGE, "there is no such process");
+}
+
+BM_RESULT bm_process_begin(int end)
+{
+    const struct rlimit none = {0, 0};
+
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return bm_failf(BM_E_IO, "this process cannot be protected: %s", strerror(errno));
+    if (close_range((unsigned)end, ~0U, 0) != 0)
+        return bm_failf(BM_E_IO, "close_range: %s", strerror(errno));
+    return bm_ok();
+}
+
+BM_RESULT bm_process_ready(void)
+{
+    BM_TRY(bm_channel_write_all(BM_FD_READY, bm_bytes_str("R")));
+    (void)close(BM_FD_READY);
+    return bm_ok();
+}
+
+BM_RESULT bm_process_term_fd(int *fd)
+{
+    static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t term;
+
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        if (sigaction(ignored[i], &ignore, NULL) != 0)
+            return bm_failf(BM_E_IO, "sigaction: %s", strerror(errno));
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    if (sigprocmask(SIG_SETMASK, &term, NULL) != 0)
+        return bm_failf(BM_E_IO, "sigprocmask: %s", strerror(errno));
+    *fd = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (*fd < 0)
+        return bm_failf(BM_E_IO, "signalfd: %s", strerror(errno));
+    return bm_ok();
+}

@@ -1,0 +1,57 @@
+/*
+ * The processes of birthmarkd, each with one duty. The prefix of a file says which of them runs it.
+ *
+ * The monitor starts each as `birthmarkd -x NAME [INDEX]` with an empty environment and these descriptors; what the process needs besides
+ * is in the handover (handover.h).
+ */
+#ifndef BM_SERVER_PROCESS_H
+#define BM_SERVER_PROCESS_H
+
+#include "base/bytes.h"
+
+typedef enum {
+    BM_PROCESS_SERVER = 0, /* TLS, HTTP, JSON, every check: no keys of the CA, no database, no files */
+    BM_PROCESS_LEDGER,     /* the database, and only that */
+    BM_PROCESS_KEEPER,     /* the keys, and only those: no network, no files */
+    BM_PROCESS_COUNT
+} bm_process;
+
+#define BM_PROCESS_SERVERS_MAX 64
+
+/* Descriptors of every process: 0 and 1 are /dev/null, 2 is the log. */
+#define BM_FD_HANDOVER 3
+#define BM_FD_READY 4 /* one byte is written to it when the loop begins */
+#define BM_FD_FIRST 5
+/* Of a server; the ledger and the keeper have a socket for each server from BM_FD_FIRST on. */
+#define BM_FD_LISTEN BM_FD_FIRST
+#define BM_FD_KEEPER (BM_FD_FIRST + 1)
+#define BM_FD_LEDGER (BM_FD_FIRST + 2)
+#define BM_FD_END (BM_FD_FIRST + BM_PROCESS_SERVERS_MAX)
+
+/* Exit code of a process that cannot begin: starting it again would not help. */
+#define BM_EXIT_CANNOT_BEGIN 78
+
+/* "server", "ledger", "keeper". */
+const char *bm_process_name(bm_process process);
+
+/* The process of a name; BM_E_USAGE. */
+BM_RESULT bm_process_by_name(const char *name, bm_process *process);
+
+/*
+ * What every process does first: no core files, not dumpable (nobody reads its memory through /proc), no new
+ * privileges, every descriptor from `end` on closed. BM_E_IO.
+ */
+BM_RESULT bm_process_begin(int end);
+
+/* Tells the monitor that the loop begins, and closes BM_FD_READY; BM_E_IO. */
+BM_RESULT bm_process_ready(void);
+
+/* A descriptor that becomes readable when SIGTERM comes, which does nothing else then; SIGINT, SIGHUP and SIGPIPE are ignored. BM_E_IO. */
+BM_RESULT bm_process_term_fd(int *fd);
+
+/* The main functions: they return the process' exit code. */
+int bm_server_main(int index);
+int bm_ledger_main(void);
+int bm_keeper_main(void);
+
+#endif

@@ -1,0 +1,175 @@
+#include "server/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#define END (-1)
+
+/* Memory, time, randomness, the answer of a signal handler, and the end. */
+static const int common[] = {
+    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
+    SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
+};
+
+/* The server: the connections that come to its listening socket, and libevent's loop. */
+static const int server[] = {
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(readv), SCMP_SYS(writev),
+    SCMP_SYS(shutdown), SCMP_SYS(fcntl), SCMP_SYS(rt_sigaction), END,
+};
+
+/* The keeper: its socket pairs. */
+static const int keeper[] = {SCMP_SYS(poll), END};
+
+/* The ledger: its socket pairs, and what SQLite does with files (landlock says which files). */
+static const int ledger[] = {
+    SCMP_SYS(poll), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
+    SCMP_SYS(lstat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep), SCMP_SYS(statx), END,
+};
+
+#ifdef SANITIZED
+/* What the sanitizers' run time does: its reports, and the end of the process. */
+static const int sanitized[] = {
+    SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(readlink), SCMP_SYS(openat), SCMP_SYS(open),
+    SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(pipe),
+    SCMP_SYS(pipe2), SCMP_SYS(rt_sigaction), SCMP_SYS(getuid), SCMP_SYS(geteuid), END,
+};
+#endif
+
+static const int *const lists[BM_PROCESS_COUNT] = {
+    [BM_PROCESS_SERVER] = server,
+    [BM_PROCESS_LEDGER] = ledger,
+    [BM_PROCESS_KEEPER] = keeper,
+};
+
+static int allow(scmp_filter_ctx filter, const int *calls)
+{
+    int rc = 0;
+
+    for (size_t i = 0; calls[i] != END && rc == 0; i++)
+        /* A call that this architecture does not have has a pseudo number below zero. */
+        if (calls[i] >= 0)
+            rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    return rc;
+}
+
+/* Memory may be had, but none that can be executed. */
+static int allow_memory(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp not_executable = {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
+    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable);
+
+    return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
+}
+
+/* libevent asks a socket how much there is to read; no other ioctl. */
+static int allow_server(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp is_fionread = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD};
+
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_fionread);
+}
+
+static int fill(scmp_filter_ctx filter, bm_process process)
+{
+    int rc = allow(filter, common);
+
+    if (rc == 0)
+        rc = allow_memory(filter);
+    if (rc == 0)
+        rc = allow(filter, lists[process]);
+    if (rc == 0 && process == BM_PROCESS_SERVER)
+        rc = allow_server(filter);
+#ifdef SANITIZED
+    if (rc == 0)
+        rc = allow(filter, sanitized);
+#endif
+    return rc;
+}
+
+bool bm_sandbox_has_landlock(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+/* Every right on files that the first version of landlock knows; later ones are named where the kernel has them. */
+static uint64_t handled_rights(void)
+{
+    uint64_t rights = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    if (version >= 2)
+        rights |= LANDLOCK_ACCESS_FS_REFER;
+    if (version >= 3)
+        rights |= 1ULL << 14; /* LANDLOCK_ACCESS_FS_TRUNCATE; not yet in the headers of Debian 12 */
+    return rights;
+}
+
+/* What SQLite needs below its directory. */
+static uint64_t granted_rights(uint64_t handled)
+{
+    return handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+                      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | 1ULL << 14);
+}
+
+static BM_RESULT restrict_files(const char *directory)
+{
+    struct landlock_ruleset_attr ruleset = {.handled_access_fs = handled_rights()};
+    struct landlock_path_beneath_attr rule = {.allowed_access = granted_rights(ruleset.handled_access_fs)};
+    int fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
+    long rc = -1;
+
+    if (fd < 0)
+        return bm_failf(BM_E_IO, "landlock: %s", strerror(errno));
+    rule.parent_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (rule.parent_fd >= 0) {
+        rc = syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+        (void)close(rule.parent_fd);
+    }
+    if (rc == 0)
+        rc = syscall(SYS_landlock_restrict_self, fd, 0);
+    (void)close(fd);
+    if (rc != 0)
+        return bm_failf(BM_E_IO, "landlock %s: %s", directory, strerror(errno));
+    return bm_ok();
+}
+
+BM_RESULT bm_sandbox_enter(bm_process process, const char *directory)
+{
+    scmp_filter_ctx filter;
+    int rc;
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return bm_failf(BM_E_IO, "prctl: %s", strerror(errno));
+    if (directory != NULL && bm_sandbox_has_landlock())
+        BM_TRY(restrict_files(directory));
+    filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
+    rc = fill(filter, process);
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    seccomp_release(filter);
+    if (rc != 0)
+        return bm_failf(BM_E_IO, "seccomp: %s", strerror(-rc));
+    return bm_ok();
+}
