@@ -25,8 +25,8 @@ typedef struct {
     bm_buf file_public; /* of device.key, as it was found */
     bm_buf file_private;
     bm_request request;
-    bm_challenge_reply challenge;
-    bm_certificate_reply certificate;
+    bm_reply_challenge challenge;
+    bm_reply_certificate certificate;
     bm_steps steps;
 } enrolment;
 
@@ -40,8 +40,8 @@ static void enrolment_fini(enrolment *e)
     bm_buf_fini(&e->file_public);
     bm_buf_fini(&e->file_private);
     bm_request_fini(&e->request);
-    bm_challenge_reply_fini(&e->challenge);
-    bm_certificate_reply_fini(&e->certificate);
+    bm_reply_challenge_fini(&e->challenge);
+    bm_reply_certificate_fini(&e->certificate);
 }
 
 static int64_t wall_clock(void)
@@ -194,7 +194,7 @@ static BM_RESULT ask_challenge(enrolment *e)
 
     bm_steps_begin(&e->steps, "asking the server for a challenge");
     BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, &body));
-    BM_TRY(bm_challenge_reply_parse(bm_buf_view(&body), &e->challenge));
+    BM_TRY(bm_reply_challenge_parse(bm_buf_view(&body), &e->challenge));
     bm_buf_move(&e->request.challenge, &e->challenge.challenge);
     bm_text_time(e->challenge.expires, expires);
     bm_steps_end(&e->steps, "a credential for this EK and this key, good until %s", expires);
@@ -229,7 +229,7 @@ static BM_RESULT get_certificate(enrolment *e)
 
     bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
     BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
-    BM_TRY(bm_certificate_reply_parse(bm_buf_view(&body), &e->certificate));
+    BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
     BM_TRY(check_certificate(e, &info));
     BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->certificate));
     bm_text_time(info.not_after, until);

@@ -2,6 +2,7 @@
 
 #include "agent/clock.h"
 #include "agent/interrupt.h"
+#include "protocol/problem.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>

@@ -167,7 +167,7 @@ BM_RESULT bm_identity_put_openssl(bm_buf *out)
                           "?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes,tpm2.mac!=yes\n");
 }
 
-static BM_RESULT put_contents(uint32_t handle, const bm_certificate_reply *reply, bm_buf content[F_COUNT])
+static BM_RESULT put_contents(uint32_t handle, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
 {
     char renew_after[BM_TIME_TEXT_SIZE];
 
@@ -204,7 +204,7 @@ static BM_RESULT replace_files(const bm_identity *identity, const bm_buf content
     return sync_directory(identity);
 }
 
-BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_certificate_reply *reply)
+BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply)
 {
     bm_buf content[F_COUNT] = {0};
     bm_result result = put_contents(handle, reply, content);

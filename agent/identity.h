@@ -13,7 +13,8 @@
 #define BM_AGENT_IDENTITY_H
 
 #include "crypto/pubkey.h"
-#include "protocol/request.h"
+#include "protocol/reply.h"
+#include "x509/ekc.h"
 
 /* An open state directory; end with bm_identity_close. */
 typedef struct {
@@ -50,7 +51,7 @@ BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf
 BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem);
 
 /* Replaces all the other files from what the server answered, on disk when this returns; BM_E_IO. */
-BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_certificate_reply *reply);
+BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);
