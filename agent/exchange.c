@@ -1,0 +1,208 @@
+#include "agent/exchange.h"
+
+#include "agent/clock.h"
+#include "agent/interrupt.h"
+#include "protocol/problem.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECT_SECONDS 10L
+#define CALL_SECONDS 60L
+#define REPLY_MAX 65536
+#define TRIES 4
+#define PAUSE_FIRST_NS 200000000 /* 0.2, 0.4, 0.8 s between tries */
+
+struct bm_exchange {
+    const char *server;
+    const char *ca;
+    CURL *curl;
+    struct curl_slist *headers;
+    int64_t spent;
+    char error[CURL_ERROR_SIZE];
+};
+
+static const char *const paths[] = {[BM_CALL_CHALLENGE] = "/v1/getChallenge", [BM_CALL_CERTIFICATE] = "/v1/getCertificate"};
+
+static size_t take_body(char *data, size_t size, size_t count, void *context)
+{
+    bm_buf *body = context;
+
+    if (size * count > REPLY_MAX - body->size || bm_buf_put(body, bm_bytes_of(data, size * count)).code != BM_OK)
+        return 0;
+    return size * count;
+}
+
+static int look_for_signal(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+    (void)context;
+    (void)down_all;
+    (void)down;
+    (void)up_all;
+    (void)up;
+    return bm_interrupt_pending() ? 1 : 0;
+}
+
+/* Nothing from the environment or the system's store: the one trust anchor is --ca, and no proxy sees the device. */
+static BM_RESULT set_options(bm_exchange *exchange)
+{
+    CURL *curl = exchange->curl;
+    bool set = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_TIMEOUT, CALL_SECONDS) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_signal) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error) == CURLE_OK;
+
+    if (set && exchange->ca != NULL)
+        set = curl_easy_setopt(curl, CURLOPT_CAINFO, exchange->ca) == CURLE_OK;
+    BM_CHECK(set, BM_E_INTERNAL, "libcurl does not take an option");
+    return bm_ok();
+}
+
+BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exchange)
+{
+    BM_AUTO(bm_exchange_freep) bm_exchange *made = calloc(1, sizeof(*made));
+
+    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
+    if (ca != NULL && access(ca, R_OK) != 0)
+        return bm_failf(BM_E_IO, "%s cannot be read: give with --ca the file that verifies the server", ca);
+    made->server = server;
+    made->ca = ca;
+    BM_CHECK(curl_global_init(CURL_GLOBAL_SSL) == CURLE_OK, BM_E_INTERNAL, "libcurl cannot be initialised");
+    made->curl = curl_easy_init();
+    made->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    BM_CHECK(made->curl != NULL && made->headers != NULL, BM_E_NO_MEMORY, NULL);
+    BM_TRY(set_options(made));
+    *exchange = made;
+    made = NULL;
+    return bm_ok();
+}
+
+void bm_exchange_free(bm_exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    curl_easy_cleanup(exchange->curl);
+    curl_slist_free_all(exchange->headers);
+    free(exchange);
+    curl_global_cleanup();
+}
+
+void bm_exchange_freep(bm_exchange **exchange)
+{
+    bm_exchange_free(*exchange);
+    *exchange = NULL;
+}
+
+int64_t bm_exchange_spent(const bm_exchange *exchange)
+{
+    return exchange->spent;
+}
+
+BM_RESULT bm_exchange_verdict(long status, bm_bytes body)
+{
+    bm_problem problem;
+
+    if (status == 200)
+        return bm_ok();
+    if (bm_problem_parse(body, &problem).code != BM_OK)
+        return bm_failf(BM_E_SERVER_REPLY, "the answer has status %ld and is no problem document", status);
+    if (problem.detail[0] == 0)
+        return bm_failf(BM_E_SERVER_REFUSED, "the server refused (%s): %s", problem.code, problem.title);
+    return bm_failf(BM_E_SERVER_REFUSED, "the server refused (%s: %s): %s", problem.code, problem.detail, problem.title);
+}
+
+/* Both calls give the same answer again, so what fails because a server is restarting is simply sent again. */
+static bool is_passing(CURLcode code, long status)
+{
+    if (code == CURLE_OK)
+        return status == 503 || status == 502;
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+           code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+}
+
+static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
+{
+    const char *cause = exchange->error[0] != 0 ? exchange->error : curl_easy_strerror(code);
+    int status = (int)code;
+
+    BM_CHECK(status != CURLE_ABORTED_BY_CALLBACK, BM_E_INTERRUPTED, NULL);
+    BM_CHECK(status != CURLE_OUT_OF_MEMORY, BM_E_NO_MEMORY, NULL);
+    BM_CHECK(status != CURLE_WRITE_ERROR, BM_E_SERVER_REPLY, "the answer is longer than any of the protocol");
+    if (status == CURLE_SSL_CACERT_BADFILE)
+        return bm_failf(BM_E_IO, "%s is no file of PEM certificates: give with --ca the file that verifies the server", exchange->ca);
+    if (status == CURLE_PEER_FAILED_VERIFICATION)
+        return bm_failf(BM_E_NETWORK,
+                        "the certificate of %s is not good (%s): check that --ca is this server's, and the clock", exchange->server, cause);
+    if (status == CURLE_COULDNT_RESOLVE_HOST)
+        return bm_failf(BM_E_NETWORK, "the name in %s is not found: check --server and the name service", exchange->server);
+    return bm_failf(BM_E_NETWORK, "%s cannot be reached (%s): check --server, the network, and that birthmarkd runs",
+                    exchange->server, cause);
+}
+
+static void pause_before(unsigned try)
+{
+    int64_t pause = (int64_t)PAUSE_FIRST_NS << (try - 1);
+    struct timespec time = {.tv_sec = pause / 1000000000, .tv_nsec = pause % 1000000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+static BM_RESULT perform(bm_exchange *exchange, bm_buf *body)
+{
+    CURLcode code = CURLE_OK;
+    long status = 0;
+
+    if (curl_easy_setopt(exchange->curl, CURLOPT_WRITEDATA, body) != CURLE_OK)
+        return bm_fail(BM_E_INTERNAL, "libcurl does not take an option");
+    for (unsigned try = 0; try < TRIES; try++) {
+        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+        if (try > 0)
+            pause_before(try);
+        bm_buf_clear(body);
+        exchange->error[0] = 0;
+        code = curl_easy_perform(exchange->curl);
+        if (code == CURLE_OK)
+            code = curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (!is_passing(code, status))
+            break;
+    }
+    if (code != CURLE_OK)
+        return network_error(exchange, code);
+    return bm_exchange_verdict(status, bm_buf_view(body));
+}
+
+BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request *request, bm_buf *reply)
+{
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+    BM_AUTO_BUF url = BM_BUF_EMPTY;
+    BM_AUTO_BUF answer = BM_BUF_EMPTY;
+    size_t length = strlen(exchange->server);
+    int64_t start;
+    bm_result result;
+
+    while (length > 0 && exchange->server[length - 1] == '/')
+        length--;
+    BM_TRY(bm_buf_putf(&url, "%.*s%s", (int)length, exchange->server, paths[call]));
+    BM_TRY(bm_buf_terminate(&url));
+    BM_TRY(bm_request_put(call, request, &body));
+    if (curl_easy_setopt(exchange->curl, CURLOPT_URL, (const char *)url.data) != CURLE_OK ||
+        curl_easy_setopt(exchange->curl, CURLOPT_POSTFIELDSIZE, (long)body.size) != CURLE_OK ||
+        curl_easy_setopt(exchange->curl, CURLOPT_POSTFIELDS, (const char *)body.data) != CURLE_OK)
+        return bm_fail(BM_E_INTERNAL, "libcurl does not take the request");
+    start = bm_clock_ns();
+    result = perform(exchange, &answer);
+    exchange->spent += bm_clock_ns() - start;
+    BM_TRY(result);
+    return bm_buf_put(reply, bm_buf_view(&answer));
+}

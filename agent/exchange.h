@@ -1,0 +1,32 @@
+/* The two calls to the server, over libcurl. */
+#ifndef BM_AGENT_EXCHANGE_H
+#define BM_AGENT_EXCHANGE_H
+
+#include "protocol/request.h"
+
+typedef struct bm_exchange bm_exchange;
+
+/*
+ * Prepares for calls to `server` (https://HOST[:PORT][/PREFIX], or http://), trusting the certificates in the file `ca` and no others.
+ * Both strings must outlive it. BM_E_IO: `ca` cannot be read; BM_E_NO_MEMORY.
+ */
+BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exchange);
+
+/* Frees; NULL is fine. The second is for BM_AUTO. */
+void bm_exchange_free(bm_exchange *exchange);
+void bm_exchange_freep(bm_exchange **exchange);
+
+/*
+ * Sends a call and appends the body of the answer. A server that is just restarting is asked again, three times within two seconds:
+ * both calls may be repeated. BM_E_NETWORK; BM_E_SERVER_REFUSED: a problem document, said in the detail; BM_E_SERVER_REPLY; BM_E_IO: --ca
+ * is no file of certificates; BM_E_INTERRUPTED.
+ */
+BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request *request, bm_buf *reply);
+
+/* Nanoseconds spent in calls so far. */
+int64_t bm_exchange_spent(const bm_exchange *exchange);
+
+/* The result of an answer's status and body: BM_OK for 200, or else what the problem document says. */
+BM_RESULT bm_exchange_verdict(long status, bm_bytes body);
+
+#endif

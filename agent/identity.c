@@ -1,0 +1,263 @@
+#include "agent/identity.h"
+
+#include "base/text.h"
+#include "x509/ca.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX 65536
+
+/* The files in the order in which they take their place. */
+typedef enum { F_CHAIN, F_FULLCHAIN, F_CA, F_URI, F_OPENSSL, F_RENEW, F_DEVICE, F_COUNT } file_id;
+
+static const char *const names[F_COUNT] = {
+    [F_CHAIN] = "chain.crt", [F_FULLCHAIN] = "fullchain.crt", [F_CA] = "ca.crt",         [F_URI] = "key.uri",
+    [F_OPENSSL] = "openssl.cnf", [F_RENEW] = "renew_after",   [F_DEVICE] = "device.crt",
+};
+static const char key_name[] = "device.key";
+
+static bm_result io_error(const bm_identity *identity, const char *name, const char *what)
+{
+    return bm_failf(BM_E_IO, "%s%s%s %s (%s): check --state, the permissions and the space on the disk", identity->path,
+                    name[0] == 0 ? "" : "/", name, what, strerror(errno));
+}
+
+BM_RESULT bm_identity_open_to_read(const char *path, bm_identity *identity)
+{
+    bm_identity opened = {.path = path, .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+
+    if (opened.fd < 0 && errno != ENOENT)
+        return io_error(&opened, "", "cannot be opened");
+    *identity = opened;
+    return bm_ok();
+}
+
+BM_RESULT bm_identity_open(const char *path, bm_identity *identity)
+{
+    BM_AUTO(bm_identity_close) bm_identity opened = {.path = path, .fd = -1};
+
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return io_error(&opened, "", "cannot be made");
+    opened.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened.fd < 0)
+        return io_error(&opened, "", "cannot be opened");
+    if (flock(opened.fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return io_error(&opened, "", "cannot be locked");
+        return bm_failf(BM_E_IO, "another birthmark is at work in %s: wait until it has ended", path);
+    }
+    *identity = opened;
+    opened.fd = -1;
+    return bm_ok();
+}
+
+void bm_identity_close(bm_identity *identity)
+{
+    if (identity->fd >= 0)
+        (void)close(identity->fd);
+    identity->fd = -1;
+}
+
+static void close_fd(const int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+}
+
+BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf *out, bool *found)
+{
+    BM_AUTO(close_fd) int fd = openat(identity->fd, name, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 1;
+
+    if (fd < 0 && errno != ENOENT)
+        return io_error(identity, name, "cannot be read");
+    *found = fd >= 0;
+    while (fd >= 0 && got > 0) {
+        uint8_t chunk[4096];
+
+        got = read(fd, chunk, sizeof(chunk));
+        if (got < 0)
+            return io_error(identity, name, "cannot be read");
+        errno = EFBIG;
+        if (out->size + (size_t)got > FILE_MAX)
+            return io_error(identity, name, "is too large");
+        BM_TRY(bm_buf_put(out, bm_bytes_of(chunk, (size_t)got)));
+    }
+    return bm_ok();
+}
+
+/* The name under which a file is written before it takes its place; what a crash leaves is overwritten by the next run. */
+static void draft_name(const char *name, char draft[64])
+{
+    (void)snprintf(draft, 64, ".%s.new", name);
+}
+
+static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode_t mode, bm_bytes content)
+{
+    char draft[64];
+    BM_AUTO(close_fd) int fd = -1;
+
+    draft_name(name, draft);
+    fd = openat(identity->fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return io_error(identity, name, "cannot be written");
+    while (content.size > 0) {
+        ssize_t put = write(fd, content.data, content.size);
+
+        if (put <= 0)
+            return io_error(identity, name, "cannot be written");
+        content = bm_bytes_slice(content, (size_t)put, content.size - (size_t)put);
+    }
+    if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+        return io_error(identity, name, "cannot be written");
+    return bm_ok();
+}
+
+static BM_RESULT place_draft(const bm_identity *identity, const char *name)
+{
+    char draft[64];
+
+    draft_name(name, draft);
+    if (renameat(identity->fd, draft, identity->fd, name) != 0)
+        return io_error(identity, name, "cannot be replaced");
+    return bm_ok();
+}
+
+static BM_RESULT sync_directory(const bm_identity *identity)
+{
+    if (fsync(identity->fd) != 0)
+        return io_error(identity, "", "cannot be synced");
+    return bm_ok();
+}
+
+BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem)
+{
+    BM_TRY(write_draft(identity, key_name, 0600, pem));
+    BM_TRY(place_draft(identity, key_name));
+    return sync_directory(identity);
+}
+
+BM_RESULT bm_identity_put_openssl(bm_buf *out)
+{
+    return bm_buf_put_str(out,
+                          "# OpenSSL with the TPM's keys: OPENSSL_CONF=<this file>; TPM2OPENSSL_TCTI names the TPM, where it is not\n"
+                          "# the device's own. The default provider stands first and does what has no key in it: digests and ciphers\n"
+                          "# in the TPM would fill its few object slots in the middle of a handshake.\n"
+                          "openssl_conf = birthmark\n"
+                          "\n"
+                          "[birthmark]\n"
+                          "providers = birthmark_providers\n"
+                          "alg_section = birthmark_algorithms\n"
+                          "\n"
+                          "[birthmark_providers]\n"
+                          "default = birthmark_active\n"
+                          "tpm2 = birthmark_active\n"
+                          "\n"
+                          "[birthmark_active]\n"
+                          "activate = 1\n"
+                          "\n"
+                          "[birthmark_algorithms]\n"
+                          "default_properties = "
+                          "?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes,tpm2.mac!=yes\n");
+}
+
+static BM_RESULT put_contents(uint32_t handle, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
+{
+    char renew_after[BM_TIME_TEXT_SIZE];
+
+    bm_text_time(reply->renew_after, renew_after);
+    BM_TRY(bm_ca_put_pem(&content[F_DEVICE], "CERTIFICATE", bm_buf_view(&reply->certificate)));
+    for (size_t i = 0; i < reply->chain_count; i++) {
+        bm_buf_clear(&content[F_CA]);
+        BM_TRY(bm_ca_put_pem(&content[F_CA], "CERTIFICATE", bm_buf_view(&reply->chain[i])));
+        BM_TRY(bm_buf_put(&content[F_CHAIN], bm_buf_view(&content[F_CA])));
+    }
+    BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_DEVICE])));
+    BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_CHAIN])));
+    BM_TRY(bm_buf_putf(&content[F_URI], "handle:0x%08x\n", handle));
+    BM_TRY(bm_identity_put_openssl(&content[F_OPENSSL]));
+    return bm_buf_putf(&content[F_RENEW], "%s\n", renew_after);
+}
+
+static BM_RESULT replace_files(const bm_identity *identity, const bm_buf content[F_COUNT])
+{
+    bool same[F_COUNT] = {false};
+
+    for (size_t i = 0; i < F_COUNT; i++) {
+        BM_AUTO_BUF old = BM_BUF_EMPTY;
+        bool found;
+
+        BM_TRY(bm_identity_read(identity, names[i], &old, &found));
+        same[i] = found && bm_bytes_equal(bm_buf_view(&old), bm_buf_view(&content[i]));
+        if (!same[i])
+            BM_TRY(write_draft(identity, names[i], 0644, bm_buf_view(&content[i])));
+    }
+    for (size_t i = 0; i < F_COUNT; i++)
+        if (!same[i])
+            BM_TRY(place_draft(identity, names[i]));
+    return sync_directory(identity);
+}
+
+BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply)
+{
+    bm_buf content[F_COUNT] = {0};
+    bm_result result = put_contents(handle, reply, content);
+
+    if (result.code == BM_OK)
+        result = replace_files(identity, content);
+    for (size_t i = 0; i < F_COUNT; i++)
+        bm_buf_fini(&content[i]);
+    return result;
+}
+
+static void take_certificate(bm_bytes pem, bm_identity_state *state)
+{
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    BM_AUTO(bm_ekc_freep) bm_ekc *certificate = NULL;
+    bool found;
+
+    if (bm_ca_next_pem(&pem, "CERTIFICATE", &der, &found).code != BM_OK || !found ||
+        bm_ekc_parse(bm_buf_view(&der), &certificate).code != BM_OK ||
+        bm_ekc_describe(certificate, &state->info).code != BM_OK)
+        return;
+    state->key = *bm_ekc_key(certificate);
+}
+
+static void take_renew_after(bm_bytes text, bm_identity_state *state)
+{
+    int64_t time;
+
+    if (bm_text_parse_time(bm_bytes_slice(text, 0, BM_TIME_TEXT_SIZE - 1), &time).code == BM_OK)
+        state->renew_after = time;
+}
+
+BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state)
+{
+    bm_identity_state seen = {.complete = identity->fd >= 0};
+
+    for (size_t i = 0; identity->fd >= 0 && i < F_COUNT; i++) {
+        BM_AUTO_BUF content = BM_BUF_EMPTY;
+        bool found;
+
+        BM_TRY(bm_identity_read(identity, names[i], &content, &found));
+        seen.complete = seen.complete && found;
+        if (i == F_DEVICE)
+            take_certificate(bm_buf_view(&content), &seen);
+        else if (i == F_RENEW)
+            take_renew_after(bm_buf_view(&content), &seen);
+    }
+    *state = seen;
+    return bm_ok();
+}
+
+bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik, int64_t now)
+{
+    return state->complete && state->key.type != BM_KEY_NONE && bm_pubkey_equal(&state->key, ik) &&
+           now < state->renew_after && now <= state->info.not_after;
+}

@@ -1,0 +1,65 @@
+/*
+ * The state directory: the identity as files that other programs use at once.
+ *
+ *   device.crt     the certificate            chain.crt   the CA's certificates, the issuer first
+ *   fullchain.crt  both, for nginx and others  ca.crt      the last of the chain: what those who verify devices trust
+ *   device.key     the key as TSS2 PRIVATE KEY  key.uri     the key as handle:0x...
+ *   openssl.cnf    loads tpm2-openssl          renew_after when to run the agent again (RFC 3339)
+ *
+ * Each file is replaced whole: written beside the old one, synced, renamed. device.crt comes last, so that it never stands without
+ * what belongs to it.
+ */
+#ifndef BM_AGENT_IDENTITY_H
+#define BM_AGENT_IDENTITY_H
+
+#include "crypto/pubkey.h"
+#include "protocol/reply.h"
+#include "x509/ekc.h"
+
+/* An open state directory; end with bm_identity_close. */
+typedef struct {
+    const char *path;
+    int fd;
+} bm_identity;
+
+#define BM_IDENTITY_CLOSED ((bm_identity){.path = "", .fd = -1})
+
+/* What an identity directory says of itself. Without a readable device.crt, `key.type` is BM_KEY_NONE. */
+typedef struct {
+    bool complete; /* every file is there */
+    bm_pubkey key; /* of the certificate */
+    bm_ekc_info info;
+    int64_t renew_after; /* 0 when the file is not there or not readable */
+} bm_identity_state;
+
+/*
+ * Opens the directory, which is made (mode 0755) when it is not there, and takes its lock, so that two agents never work on the same
+ * identity. BM_E_IO. `path` must outlive it.
+ */
+BM_RESULT bm_identity_open(const char *path, bm_identity *identity);
+
+/* Opens the directory to look at it alone: not made, not locked; stays closed when there is none. BM_E_IO. */
+BM_RESULT bm_identity_open_to_read(const char *path, bm_identity *identity);
+
+/* Closes, and gives the lock back. For BM_AUTO. */
+void bm_identity_close(bm_identity *identity);
+
+/* Appends the content of a file; `found` is false when there is none. BM_E_IO, also above 64 KiB. */
+BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf *out, bool *found);
+
+/* Replaces device.key, on disk when this returns; BM_E_IO. */
+BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem);
+
+/* Replaces all the other files from what the server answered, on disk when this returns; BM_E_IO. */
+BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply);
+
+/* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
+BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);
+
+/* Is it a complete identity for this key, neither expired nor due for renewal at `now` (seconds since 1970)? */
+bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik, int64_t now);
+
+/* Appends the openssl.cnf with which OpenSSL's programs find the key in the TPM. */
+BM_RESULT bm_identity_put_openssl(bm_buf *out);
+
+#endif

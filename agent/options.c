@@ -1,0 +1,206 @@
+#include "agent/options.h"
+
+#include "agent/tpm_ik.h"
+#include "base/text.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static const char help[] =
+    "birthmark: gives this device an identity from its TPM 2.0\n"
+    "\n"
+    "  birthmark enroll --server URL --ca FILE --serial SN [options]\n"
+    "      make an identity key in the TPM and get a certificate for it\n"
+    "  birthmark show [--tcti CONF] [--handle HANDLE] [--state DIR]\n"
+    "      print the endorsement keys, their certificates, the identity key and its certificate\n"
+    "  birthmark --help | --version\n"
+    "\n"
+    "'birthmark enroll --help' and 'birthmark show --help' list the options; birthmark(1) has it all.\n"
+    "\n"
+    "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
+    "5 a file; 6 a fault inside; 130 stopped by a signal. An error is one line: what happened, and what to do.\n";
+
+static const char enroll_help[] =
+    "birthmark enroll: the six steps from the TPM to a certificate\n"
+    "\n"
+    "  --server URL      the identity CA, https://HOST[:PORT]\n"
+    "  --ca FILE         PEM certificates that verify the server; nothing else does (not needed for http://)\n"
+    "  --serial SN       the identity asked for: 1 to 64 of A-Z a-z 0-9 . _ : -\n"
+    "  --key TYPE        rsa2048, rsa3072, ecc256 or ecc384; by default rsa2048 with an RSA EK, and with an ECC EK its curve\n"
+    "  --handle HANDLE   where the key is kept, 0x81000000 to 0x817fffff (0x81020000)\n"
+    "  --profile NAME    the server's profile (its default)\n"
+    "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    "  --renew           another certificate although this one is good; with another --key also another key\n"
+    "\n"
+    "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
+    "\n"
+    "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
+    "5 a file; 6 a fault inside; 130 stopped by a signal.\n";
+
+static const char show_help[] =
+    "birthmark show: what there is in the TPM and in the state directory\n"
+    "\n"
+    "  --handle HANDLE   where the identity key is kept (0x81020000)\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n";
+
+typedef enum { O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW, O_HELP } option_id;
+
+static const struct option enroll_options[] = {
+    {"server", required_argument, NULL, O_SERVER}, {"ca", required_argument, NULL, O_CA},
+    {"serial", required_argument, NULL, O_SERIAL}, {"key", required_argument, NULL, O_KEY},
+    {"handle", required_argument, NULL, O_HANDLE}, {"profile", required_argument, NULL, O_PROFILE},
+    {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static const struct option show_options[] = {
+    {"handle", required_argument, NULL, O_HANDLE}, {"state", required_argument, NULL, O_STATE},
+    {"tcti", required_argument, NULL, O_TCTI},     {"help", no_argument, NULL, O_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+const char *bm_options_help(bm_command command)
+{
+    if (command == BM_COMMAND_ENROLL_HELP)
+        return enroll_help;
+    return command == BM_COMMAND_SHOW_HELP ? show_help : help;
+}
+
+static BM_RESULT take_handle(const char *text, uint32_t *handle)
+{
+    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
+    bm_cursor cursor;
+    uint32_t value = 0;
+
+    if (strncmp(text, "0x", 2) == 0 && strlen(text) == 10 &&
+        bm_text_from_hex(bm_bytes_str(text + 2), &bytes).code == BM_OK) {
+        cursor = bm_cursor_of(bm_buf_view(&bytes));
+        BM_TRY(bm_cursor_u32(&cursor, &value));
+    }
+    if (value < BM_TPM_IK_HANDLE_FIRST || value > BM_TPM_IK_HANDLE_LAST)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no handle for the owner's keys: --handle takes 0x81000000 to 0x817fffff", text);
+    *handle = value;
+    return bm_ok();
+}
+
+static BM_RESULT take_key(const char *text, bm_key_type *key)
+{
+    bm_key_type type = bm_pubkey_type_by_name(bm_bytes_str(text));
+
+    if (type != BM_KEY_RSA2048 && type != BM_KEY_RSA3072 && type != BM_KEY_ECC256 && type != BM_KEY_ECC384)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no key type: --key takes rsa2048, rsa3072, ecc256 or ecc384", text);
+    *key = type;
+    return bm_ok();
+}
+
+static BM_RESULT take_option(int id, const char *value, bm_options *options)
+{
+    switch (id) {
+    case O_SERVER:
+        options->server = value;
+        return bm_ok();
+    case O_CA:
+        options->ca = value;
+        return bm_ok();
+    case O_SERIAL:
+        options->serial = value;
+        return bm_ok();
+    case O_KEY:
+        return take_key(value, &options->key);
+    case O_HANDLE:
+        return take_handle(value, &options->handle);
+    case O_PROFILE:
+        options->profile = value;
+        return bm_ok();
+    case O_STATE:
+        options->state = value;
+        return bm_ok();
+    case O_TCTI:
+        options->tcti = value;
+        return bm_ok();
+    case O_RENEW:
+        options->renew = true;
+        return bm_ok();
+    default:
+        return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
+    }
+}
+
+/* All options of a command, behind its name in argv[0]. */
+static BM_RESULT take_options(int argc, char **argv, const struct option *known, bm_options *options)
+{
+    int id;
+
+    opterr = 0;
+    optind = 0; /* the GNU way to start anew */
+    while ((id = getopt_long(argc, argv, ":", known, NULL)) != -1) {
+        const char *word = argv[optind > 0 ? optind - 1 : 0];
+
+        if (id == O_HELP) {
+            options->command = known == enroll_options ? BM_COMMAND_ENROLL_HELP : BM_COMMAND_SHOW_HELP;
+            return bm_ok();
+        }
+        if (id == ':')
+            return bm_failf(BM_E_USAGE, "%.60s lacks its value: see 'birthmark %s --help'", word, argv[0]);
+        if (id == '?')
+            return bm_failf(BM_E_USAGE, "%.60s is no option: see 'birthmark %s --help'", word, argv[0]);
+        BM_TRY(take_option(id, optarg, options));
+    }
+    if (optind < argc)
+        return bm_failf(BM_E_USAGE, "'%.60s' does not belong here: see 'birthmark %s --help'", argv[optind], argv[0]);
+    return bm_ok();
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0 && text[strlen(prefix)] != 0;
+}
+
+static BM_RESULT check_enroll(const bm_options *options)
+{
+    BM_CHECK(options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
+    if (!has_prefix(options->server, "https://") && !has_prefix(options->server, "http://"))
+        return bm_failf(BM_E_USAGE, "'%.80s' is no address of a server: --server takes https://HOST[:PORT]", options->server);
+    BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://"), BM_E_USAGE,
+             "--ca is missing: give the file of certificates that verifies the server");
+    BM_CHECK(options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
+    if (!bm_text_is_identity(bm_bytes_str(options->serial)))
+        return bm_failf(BM_E_USAGE,
+                        "'%.80s' is no identity: --serial takes 1 to 64 of A-Z a-z 0-9 . _ : -, the first a letter or a digit",
+                        options->serial);
+    if (options->profile[0] != 0 && !bm_text_is_profile_name(bm_bytes_str(options->profile)))
+        return bm_failf(BM_E_USAGE, "'%.80s' is no name of a profile: --profile takes 1 to 32 of a-z 0-9 -", options->profile);
+    return bm_ok();
+}
+
+BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options)
+{
+    bm_options parsed = {
+        .tcti = tcti != NULL && tcti[0] != 0 ? tcti : BM_OPTIONS_TCTI_DEFAULT,
+        .profile = "",
+        .state = BM_OPTIONS_STATE_DEFAULT,
+        .handle = BM_TPM_IK_HANDLE_DEFAULT,
+    };
+
+    BM_CHECK(argc >= 2, BM_E_USAGE, "no command: try 'birthmark --help'");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        parsed.command = BM_COMMAND_HELP;
+    } else if (strcmp(argv[1], "--version") == 0) {
+        parsed.command = BM_COMMAND_VERSION;
+    } else if (strcmp(argv[1], "enroll") == 0) {
+        parsed.command = BM_COMMAND_ENROLL;
+        BM_TRY(take_options(argc - 1, argv + 1, enroll_options, &parsed));
+        if (parsed.command == BM_COMMAND_ENROLL)
+            BM_TRY(check_enroll(&parsed));
+    } else if (strcmp(argv[1], "show") == 0) {
+        parsed.command = BM_COMMAND_SHOW;
+        BM_TRY(take_options(argc - 1, argv + 1, show_options, &parsed));
+    } else {
+        return bm_failf(BM_E_USAGE, "'%.60s' is no command: try 'birthmark --help'", argv[1]);
+    }
+    *options = parsed;
+    return bm_ok();
+}

@@ -1,0 +1,42 @@
+/* The command line. */
+#ifndef BM_AGENT_OPTIONS_H
+#define BM_AGENT_OPTIONS_H
+
+#include "crypto/pubkey.h"
+
+#define BM_OPTIONS_STATE_DEFAULT "/var/lib/birthmark"
+#define BM_OPTIONS_TCTI_DEFAULT "device:/dev/tpmrm0"
+
+typedef enum {
+    BM_COMMAND_HELP = 0,
+    BM_COMMAND_VERSION,
+    BM_COMMAND_ENROLL,
+    BM_COMMAND_ENROLL_HELP,
+    BM_COMMAND_SHOW,
+    BM_COMMAND_SHOW_HELP
+} bm_command;
+
+/* What the command line says; the strings are views of it, or static. */
+typedef struct {
+    bm_command command;
+    const char *server;
+    const char *ca;      /* NULL: plain HTTP */
+    const char *serial;
+    const char *tcti;
+    const char *profile; /* "": the server's default */
+    const char *state;
+    bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
+    uint32_t handle;
+    bool renew;
+} bm_options;
+
+/*
+ * Reads a command line. `tcti` is what the environment names, or NULL. BM_E_USAGE; the detail says what is wrong and what to write instead.
+ * Prints nothing. (It uses getopt_long, whose state makes this callable one after the other, not at the same time.)
+ */
+BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
+
+/* The help text of a command: BM_COMMAND_HELP, BM_COMMAND_ENROLL_HELP or BM_COMMAND_SHOW_HELP. */
+const char *bm_options_help(bm_command command);
+
+#endif

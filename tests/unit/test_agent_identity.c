@@ -1,0 +1,315 @@
+/* agent/identity: the state directory, in a temporary one. */
+#include "unit.h"
+
+#include "agent/identity.h"
+#include "x509/ca.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NOT_BEFORE 1700000000
+#define RENEW_AFTER 1800000000
+#define NOT_AFTER 1900000000
+
+static const char *const all[] = {"device.crt", "chain.crt", "fullchain.crt", "ca.crt", "device.key",
+                                  "key.uri",    "openssl.cnf", "renew_after"};
+
+/* A state directory in a temporary one, and an answer to put there. */
+typedef struct {
+    char base[64];
+    char path[80];
+    bm_pubkey key;
+    bm_reply_certificate reply;
+} fixture;
+
+/* A certificate that has the key and the dates of an answer's; that it signs itself does not matter here. */
+static void put_certificate(bm_buf *der, bm_pubkey *key, const char *name)
+{
+    BM_AUTO(bm_pkey_freep) bm_pkey *pair = NULL;
+    const bm_ca_options options = {.common_name = name, .not_before = NOT_BEFORE, .not_after = NOT_AFTER, .serial = {1}};
+
+    assert_ok(bm_pkey_generate(BM_KEY_ECC256, &pair));
+    assert_ok(bm_pkey_public(pair, key));
+    assert_ok(bm_ca_self_signed(pair, &options, der));
+}
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof(*f));
+    bm_pubkey other;
+
+    assert_non_null(f);
+    (void)snprintf(f->base, sizeof(f->base), "/tmp/bm-identity.XXXXXX");
+    assert_non_null(mkdtemp(f->base));
+    (void)snprintf(f->path, sizeof(f->path), "%s/state", f->base);
+    put_certificate(&f->reply.certificate, &f->key, "SN-1");
+    put_certificate(&f->reply.chain[0], &other, "Issuer");
+    put_certificate(&f->reply.chain[1], &other, "Root");
+    f->reply.chain_count = 2;
+    f->reply.renew_after = RENEW_AFTER;
+    (void)snprintf(f->reply.device, sizeof(f->reply.device), "SN-1");
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    char path[160];
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", f->path, all[i]);
+        (void)unlink(path);
+        (void)snprintf(path, sizeof(path), "%s/.%s.new", f->path, all[i]);
+        (void)unlink(path);
+    }
+    (void)chmod(f->path, 0755);
+    (void)rmdir(f->path);
+    assert_int_equal(rmdir(f->base), 0);
+    bm_reply_certificate_fini(&f->reply);
+    free(f);
+    return 0;
+}
+
+static void fill(const fixture *f, bm_identity *identity)
+{
+    assert_ok(bm_identity_open(f->path, identity));
+    assert_ok(bm_identity_save_key(identity, bm_bytes_str("key\n")));
+    assert_ok(bm_identity_save(identity, 0x81020000, &f->reply));
+}
+
+static void test_a_saved_identity_has_every_file_and_is_current(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state seen;
+    bool found;
+
+    fill(f, &identity);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        BM_AUTO_BUF content = BM_BUF_EMPTY;
+
+        assert_ok(bm_identity_read(&identity, all[i], &content, &found));
+        assert_true(found);
+        assert_true(content.size > 0);
+    }
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_true(seen.complete);
+    assert_int_equal(seen.renew_after, RENEW_AFTER);
+    assert_int_equal(seen.info.not_after, NOT_AFTER);
+    assert_true(bm_identity_is_current(&seen, &f->key, RENEW_AFTER - 1));
+}
+
+static void test_the_files_hold_what_their_names_say(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF device = BM_BUF_EMPTY;
+    BM_AUTO_BUF chain = BM_BUF_EMPTY;
+    BM_AUTO_BUF full = BM_BUF_EMPTY;
+    BM_AUTO_BUF root = BM_BUF_EMPTY;
+    BM_AUTO_BUF uri = BM_BUF_EMPTY;
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    bm_bytes rest;
+    bool found;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_read(&identity, "device.crt", &device, &found));
+    assert_ok(bm_identity_read(&identity, "chain.crt", &chain, &found));
+    assert_ok(bm_identity_read(&identity, "fullchain.crt", &full, &found));
+    assert_ok(bm_identity_read(&identity, "ca.crt", &root, &found));
+    assert_ok(bm_identity_read(&identity, "key.uri", &uri, &found));
+    assert_bytes(bm_buf_view(&uri), bm_bytes_str("handle:0x81020000\n"));
+    rest = bm_buf_view(&device);
+    assert_ok(bm_ca_next_pem(&rest, "CERTIFICATE", &der, &found));
+    assert_bytes(bm_buf_view(&der), bm_buf_view(&f->reply.certificate));
+    rest = bm_buf_view(&chain);
+    assert_ok(bm_ca_next_pem(&rest, "CERTIFICATE", &der, &found));
+    assert_bytes(bm_buf_view(&der), bm_buf_view(&f->reply.chain[0]));
+    rest = bm_buf_view(&root);
+    assert_ok(bm_ca_next_pem(&rest, "CERTIFICATE", &der, &found));
+    assert_bytes(bm_buf_view(&der), bm_buf_view(&f->reply.chain[1]));
+    assert_ok(bm_buf_put(&device, bm_buf_view(&chain)));
+    assert_bytes(bm_buf_view(&full), bm_buf_view(&device));
+}
+
+static void test_the_key_file_is_for_its_owner_alone(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    struct stat status;
+
+    fill(f, &identity);
+    assert_int_equal(fstatat(identity.fd, "device.key", &status, 0), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(fstatat(identity.fd, "device.crt", &status, 0), 0);
+    assert_int_equal(status.st_mode & 07777, 0644);
+}
+
+static void test_files_that_do_not_change_are_not_written(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    struct stat before;
+    struct stat after;
+
+    fill(f, &identity);
+    assert_int_equal(fstatat(identity.fd, "openssl.cnf", &before, 0), 0);
+    assert_ok(bm_identity_save(&identity, 0x81020000, &f->reply));
+    assert_int_equal(fstatat(identity.fd, "openssl.cnf", &after, 0), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void test_drafts_that_a_crash_left_are_in_nobodys_way(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state seen;
+    int fd;
+
+    assert_ok(bm_identity_open(f->path, &identity));
+    fd = openat(identity.fd, ".device.crt.new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "half a certificate, longer than nothing", 39), 39);
+    assert_int_equal(close(fd), 0);
+    bm_identity_close(&identity);
+    fill(f, &identity);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_true(bm_identity_is_current(&seen, &f->key, NOT_BEFORE));
+    assert_int_equal(faccessat(identity.fd, ".device.crt.new", F_OK, 0), -1);
+}
+
+static void test_an_identity_is_not_current_when_anything_is_wrong(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    bm_identity_state seen;
+    bm_identity_state changed;
+    bm_pubkey other;
+
+    fill(f, &identity);
+    put_certificate(&der, &other, "Other");
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_false(bm_identity_is_current(&seen, &other, NOT_BEFORE));
+    assert_false(bm_identity_is_current(&seen, &f->key, RENEW_AFTER));
+    assert_false(bm_identity_is_current(&seen, &f->key, NOT_AFTER + 1));
+    changed = seen;
+    changed.complete = false;
+    assert_false(bm_identity_is_current(&changed, &f->key, NOT_BEFORE));
+    changed = seen;
+    changed.renew_after = NOT_AFTER + 100;
+    assert_false(bm_identity_is_current(&changed, &f->key, NOT_AFTER + 1));
+}
+
+static void test_a_missing_file_makes_it_incomplete(void **state)
+{
+    fixture *f = *state;
+    bm_identity_state seen;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+
+        if (strcmp(all[i], "device.key") == 0)
+            continue; /* who uses the handle alone may remove it */
+        fill(f, &identity);
+        assert_int_equal(unlinkat(identity.fd, all[i], 0), 0);
+        assert_ok(bm_identity_look(&identity, &seen));
+        assert_false(bm_identity_is_current(&seen, &f->key, NOT_BEFORE));
+    }
+}
+
+static void test_a_damaged_certificate_counts_as_none(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state seen;
+    int fd;
+
+    fill(f, &identity);
+    fd = openat(identity.fd, "device.crt", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "????????", 8, 60), 8);
+    assert_int_equal(close(fd), 0);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_int_equal(seen.key.type, BM_KEY_NONE);
+    assert_false(bm_identity_is_current(&seen, &f->key, NOT_BEFORE));
+}
+
+static void test_two_agents_never_share_a_directory(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity first = BM_IDENTITY_CLOSED;
+    BM_AUTO(bm_identity_close) bm_identity second = BM_IDENTITY_CLOSED;
+
+    assert_ok(bm_identity_open(f->path, &first));
+    assert_code(bm_identity_open(f->path, &second), BM_E_IO);
+    bm_identity_close(&first);
+    assert_ok(bm_identity_open(f->path, &second));
+}
+
+static void test_looking_makes_nothing_and_finds_nothing(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state seen;
+
+    assert_ok(bm_identity_open_to_read(f->path, &identity));
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_false(seen.complete);
+    assert_int_equal(seen.key.type, BM_KEY_NONE);
+    assert_int_equal(access(f->path, F_OK), -1);
+}
+
+static void test_places_that_are_no_directory_are_refused(void **state)
+{
+    fixture *f = *state;
+    bm_identity identity = BM_IDENTITY_CLOSED;
+    char deep[100];
+
+    (void)snprintf(deep, sizeof(deep), "%s/no/such", f->base);
+    assert_code(bm_identity_open(deep, &identity), BM_E_IO);
+    assert_code(bm_identity_open("/dev/null", &identity), BM_E_IO);
+    assert_code(bm_identity_open_to_read("/dev/null", &identity), BM_E_IO);
+    assert_int_equal(identity.fd, -1);
+}
+
+static void test_a_file_of_endless_size_is_refused(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF content = BM_BUF_EMPTY;
+    bool found;
+    int fd;
+
+    assert_ok(bm_identity_open(f->path, &identity));
+    fd = openat(identity.fd, "device.crt", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 1 << 24), 0);
+    assert_int_equal(close(fd), 0);
+    assert_code(bm_identity_read(&identity, "device.crt", &content, &found), BM_E_IO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_saved_identity_has_every_file_and_is_current, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_files_hold_what_their_names_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_key_file_is_for_its_owner_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files_that_do_not_change_are_not_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_drafts_that_a_crash_left_are_in_nobodys_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_identity_is_not_current_when_anything_is_wrong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_missing_file_makes_it_incomplete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_damaged_certificate_counts_as_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_agents_never_share_a_directory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_looking_makes_nothing_and_finds_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_places_that_are_no_directory_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_of_endless_size_is_refused, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+/* agent/options and agent/exit: the command line, the exit statuses and the sentence of an error. */
+#include "unit.h"
+
+#include "agent/exit.h"
+#include "agent/options.h"
+
+#include <string.h>
+
+#define WORDS_MAX 24
+
+/* Parses words as main gets them. */
+static bm_result parse(const char *const *words, const char *tcti, bm_options *options)
+{
+    static char *argv[WORDS_MAX];
+    int argc = 0;
+
+    for (; words[argc] != NULL && argc < WORDS_MAX - 1; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc];
+    argv[argc] = NULL;
+    return bm_options_parse(argc, argv, tcti, options);
+}
+
+#define PARSE(options, ...) parse((const char *const[]){"birthmark", __VA_ARGS__, NULL}, NULL, (options))
+#define ENROLL(options, ...) PARSE(options, "enroll", "--server", "https://ca.example", "--ca", "ca.crt", __VA_ARGS__)
+
+static void test_enroll_takes_all_its_options(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial", "SN-1", "--key", "ecc384", "--handle", "0x81020005", "--profile", "line-2", "--state", "/tmp/x",
+                     "--tcti", "swtpm:path=/tmp/s", "--renew"));
+    assert_int_equal(o.command, BM_COMMAND_ENROLL);
+    assert_string_equal(o.server, "https://ca.example");
+    assert_string_equal(o.ca, "ca.crt");
+    assert_string_equal(o.serial, "SN-1");
+    assert_int_equal(o.key, BM_KEY_ECC384);
+    assert_int_equal(o.handle, 0x81020005u);
+    assert_string_equal(o.profile, "line-2");
+    assert_string_equal(o.state, "/tmp/x");
+    assert_string_equal(o.tcti, "swtpm:path=/tmp/s");
+    assert_true(o.renew);
+}
+
+static void test_enroll_has_the_documented_defaults(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial=SN-1"));
+    assert_int_equal(o.key, BM_KEY_NONE);
+    assert_int_equal(o.handle, 0x81020000u);
+    assert_string_equal(o.profile, "");
+    assert_string_equal(o.state, "/var/lib/birthmark");
+    assert_string_equal(o.tcti, "device:/dev/tpmrm0");
+    assert_false(o.renew);
+}
+
+static void test_tcti_comes_from_the_option_then_the_environment(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(parse((const char *const[]){"birthmark", "show", NULL}, "mssim:port=1", &o));
+    assert_string_equal(o.tcti, "mssim:port=1");
+    assert_ok(parse((const char *const[]){"birthmark", "show", NULL}, "", &o));
+    assert_string_equal(o.tcti, "device:/dev/tpmrm0");
+    assert_ok(parse((const char *const[]){"birthmark", "show", "--tcti", "swtpm", NULL}, "mssim:port=1", &o));
+    assert_string_equal(o.tcti, "swtpm");
+}
+
+static void test_help_and_version_need_nothing_else(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "--help"));
+    assert_int_equal(o.command, BM_COMMAND_HELP);
+    assert_ok(PARSE(&o, "--version"));
+    assert_int_equal(o.command, BM_COMMAND_VERSION);
+    assert_ok(PARSE(&o, "enroll", "--help"));
+    assert_int_equal(o.command, BM_COMMAND_ENROLL_HELP);
+    assert_ok(PARSE(&o, "show", "--help"));
+    assert_int_equal(o.command, BM_COMMAND_SHOW_HELP);
+}
+
+static void test_help_names_every_exit_status(void **state)
+{
+    static const char *const statuses[] = {"0 done", "1 wrong", "2 the TPM", "3 the server", "4 the server refused", "5 a file",
+                                           "6 a fault", "130 stopped"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        assert_non_null(strstr(bm_options_help(BM_COMMAND_HELP), statuses[i]));
+        assert_non_null(strstr(bm_options_help(BM_COMMAND_ENROLL_HELP), statuses[i]));
+    }
+}
+
+static void test_no_or_unknown_command_is_refused(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_code(parse((const char *const[]){"birthmark", NULL}, NULL, &o), BM_E_USAGE);
+    assert_code(PARSE(&o, "nonesuch"), BM_E_USAGE);
+    assert_code(PARSE(&o, "Enroll"), BM_E_USAGE);
+    assert_code(PARSE(&o, ""), BM_E_USAGE);
+}
+
+static void test_missing_options_are_named(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_code(PARSE(&o, "enroll", "--ca", "f", "--serial", "S"), BM_E_USAGE);
+    assert_non_null(strstr(PARSE(&o, "enroll", "--ca", "f", "--serial", "S").detail, "--server"));
+    assert_non_null(strstr(PARSE(&o, "enroll", "--server", "https://a", "--serial", "S").detail, "--ca"));
+    assert_non_null(strstr(PARSE(&o, "enroll", "--server", "https://a", "--ca", "f").detail, "--serial"));
+}
+
+static void test_plain_http_needs_no_ca(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "enroll", "--server", "http://127.0.0.1:8080", "--serial", "S"));
+    assert_null(o.ca);
+}
+
+static void test_unknown_and_superfluous_words_are_refused(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_code(ENROLL(&o, "--serial", "S", "--nonesuch"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "S", "word"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "S", "--renew=yes"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "--serial", "S"), BM_E_USAGE);
+}
+
+static void test_wrong_servers_are_refused(void **state)
+{
+    static const char *const wrong[] = {"", "ca.example", "ftp://ca.example", "https://", "file:///etc/passwd"};
+    bm_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_code(PARSE(&o, "enroll", "--server", wrong[i], "--ca", "f", "--serial", "S"), BM_E_USAGE);
+}
+
+static void test_wrong_serials_and_profiles_are_refused(void **state)
+{
+    static const char *const serials[] = {"", "a b", "-a", "a/b", "a\nb",
+                                          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const profiles[] = {"Default", "-a", "a_b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    bm_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(serials) / sizeof(serials[0]); i++)
+        assert_code(ENROLL(&o, "--serial", serials[i]), BM_E_USAGE);
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+        assert_code(ENROLL(&o, "--serial", "S", "--profile", profiles[i]), BM_E_USAGE);
+}
+
+static void test_wrong_keys_are_refused(void **state)
+{
+    static const char *const wrong[] = {"", "rsa", "rsa1024", "rsa4096", "ecc521", "RSA2048", "none"};
+    bm_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_code(ENROLL(&o, "--serial", "S", "--key", wrong[i]), BM_E_USAGE);
+}
+
+static void test_handles_are_the_owners_alone(void **state)
+{
+    static const char *const wrong[] = {"",           "0x",         "81020000",   "0x8102000",  "0x810200000", "0x80FFFFFF",
+                                        "0x81800000", "0x81fffffg", "0x01c00002", "0X81020000", "0x-1020000"};
+    bm_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_code(ENROLL(&o, "--serial", "S", "--handle", wrong[i]), BM_E_USAGE);
+    assert_ok(ENROLL(&o, "--serial", "S", "--handle", "0x81000000"));
+    assert_ok(ENROLL(&o, "--serial", "S", "--handle", "0x817FffFF"));
+    assert_int_equal(o.handle, 0x817FFFFFu);
+}
+
+static void test_a_failed_parse_changes_nothing(void **state)
+{
+    bm_options o = {.serial = "before"};
+
+    (void)state;
+    assert_code(ENROLL(&o, "--serial", "after", "--key", "dsa"), BM_E_USAGE);
+    assert_string_equal(o.serial, "before");
+}
+
+static void test_exit_statuses_are_those_of_the_manual(void **state)
+{
+    static const struct {
+        bm_code code;
+        int status;
+    } rows[] = {
+        {BM_OK, 0},
+        {BM_E_USAGE, 1},
+        {BM_E_TPM, 2},
+        {BM_E_TPM_UNREACHABLE, 2},
+        {BM_E_TPM_AUTH, 2},
+        {BM_E_TPM_LOCKOUT, 2},
+        {BM_E_TPM_NO_EKC, 2},
+        {BM_E_TPM_HANDLE_TAKEN, 2},
+        {BM_E_TPM_RESPONSE, 2},
+        {BM_E_EK_MISMATCH, 2},
+        {BM_E_NETWORK, 3},
+        {BM_E_SERVER_REFUSED, 4},
+        {BM_E_SERVER_REPLY, 4},
+        {BM_E_CHALLENGE_FAILED, 4},
+        {BM_E_IO, 5},
+        {BM_E_NO_MEMORY, 6},
+        {BM_E_INTERNAL, 6},
+        {BM_E_INTERRUPTED, 130},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(bm_exit_status_of(bm_fail(rows[i].code, NULL)), rows[i].status);
+}
+
+static void test_an_error_is_one_sentence_with_what_to_do(void **state)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    (void)state;
+    assert_ok(bm_exit_put_sentence(&out, bm_fail(BM_E_INTERRUPTED, NULL)));
+    assert_bytes(bm_buf_view(&out), bm_bytes_str("Stopped by a signal; run it again."));
+    bm_buf_clear(&out);
+    assert_ok(bm_exit_put_sentence(&out, bm_fail(BM_E_TPM_LOCKOUT, "TPM2_Sign was refused")));
+    assert_bytes(bm_buf_view(&out),
+                 bm_bytes_str("TPM2_Sign was refused: The TPM is in dictionary-attack lockout; wait until it ends, or reset it."));
+    bm_buf_clear(&out);
+    assert_ok(bm_exit_put_sentence(&out, bm_fail(BM_E_IO, "the disk is full: make room")));
+    assert_bytes(bm_buf_view(&out), bm_bytes_str("the disk is full: make room"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_enroll_takes_all_its_options),
+        cmocka_unit_test(test_enroll_has_the_documented_defaults),
+        cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
+        cmocka_unit_test(test_help_and_version_need_nothing_else),
+        cmocka_unit_test(test_help_names_every_exit_status),
+        cmocka_unit_test(test_no_or_unknown_command_is_refused),
+        cmocka_unit_test(test_missing_options_are_named),
+        cmocka_unit_test(test_plain_http_needs_no_ca),
+        cmocka_unit_test(test_unknown_and_superfluous_words_are_refused),
+        cmocka_unit_test(test_wrong_servers_are_refused),
+        cmocka_unit_test(test_wrong_serials_and_profiles_are_refused),
+        cmocka_unit_test(test_wrong_keys_are_refused),
+        cmocka_unit_test(test_handles_are_the_owners_alone),
+        cmocka_unit_test(test_a_failed_parse_changes_nothing),
+        cmocka_unit_test(test_exit_statuses_are_those_of_the_manual),
+        cmocka_unit_test(test_an_error_is_one_sentence_with_what_to_do),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
