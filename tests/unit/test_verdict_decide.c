@@ -1,0 +1,71 @@
+#include "unit.h"
+
+#include "protocol/verdict.h"
+
+#include <stdio.h>
+
+/* One row of the decision table. */
+typedef struct {
+    bm_trust_rule trust;
+    bm_identity_rule rule;
+    const char *claimed;
+    bm_verdict_record record;
+    bm_code code;
+    const char *identity;
+} decision;
+
+static void the_decision_table(void **state)
+{
+    static const decision rows[] = {
+        /* a claim on a free name, and again */
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_CLAIM, "A", {0}, BM_OK, "A"},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_CLAIM, "A", {.known = true, .identity = "A"}, BM_OK, "A"},
+        /* somebody else's name, and a second name */
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_CLAIM, "A", {.claim_taken = true}, BM_E_IDENTITY_TAKEN, NULL},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_CLAIM, "B", {.known = true, .identity = "A"}, BM_E_IDENTITY_MISMATCH, NULL},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_CLAIM, "B", {.known = true, .identity = "A", .claim_taken = true}, BM_E_IDENTITY_MISMATCH, NULL},
+        /* retired, whatever the rule */
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_CLAIM, "A", {.known = true, .retired = true, .identity = "A"}, BM_E_DEVICE_RETIRED, NULL},
+        {BM_TRUST_INVENTORY, BM_IDENTITY_INVENTORY, "A", {.known = true, .in_inventory = true, .retired = true, .identity = "A"},
+         BM_E_DEVICE_RETIRED, NULL},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_EK, "ek-1", {.known = true, .retired = true}, BM_E_DEVICE_RETIRED, NULL},
+        /* the inventory vouches, and a claim that is no inventory row does not */
+        {BM_TRUST_INVENTORY, BM_IDENTITY_CLAIM, "A", {0}, BM_E_EK_NOT_IN_INVENTORY, NULL},
+        {BM_TRUST_BOTH, BM_IDENTITY_CLAIM, "A", {.known = true, .identity = "A"}, BM_E_EK_NOT_IN_INVENTORY, NULL},
+        {BM_TRUST_BOTH, BM_IDENTITY_CLAIM, "A", {.known = true, .in_inventory = true}, BM_OK, "A"},
+        /* the row's name */
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_INVENTORY, "A", {.known = true, .in_inventory = true, .identity = "A"}, BM_OK, "A"},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_INVENTORY, "", {.known = true, .in_inventory = true, .identity = "A"}, BM_OK, "A"},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_INVENTORY, "B", {.known = true, .in_inventory = true, .identity = "A"}, BM_E_IDENTITY_MISMATCH,
+         NULL},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_INVENTORY, "A", {.known = true, .in_inventory = true}, BM_E_EK_NOT_IN_INVENTORY, NULL},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_INVENTORY, "A", {.known = true, .identity = "A"}, BM_E_EK_NOT_IN_INVENTORY, NULL},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_INVENTORY, "A", {0}, BM_E_EK_NOT_IN_INVENTORY, NULL},
+        /* a name that derives from the EK, unless it has one */
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_EK, "ek-1", {0}, BM_OK, "ek-1"},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_EK, "ek-1", {.known = true, .in_inventory = true, .identity = "A"}, BM_OK, "A"},
+        {BM_TRUST_CERTIFICATE, BM_IDENTITY_EK, "ek-1", {.claim_taken = true}, BM_E_IDENTITY_TAKEN, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bm_subject subject = {0};
+        bm_profile profile = {.name = "default", .trust = rows[i].trust, .identity = rows[i].rule};
+        char identity[BM_IDENTITY_MAX + 1] = "";
+        bm_result result;
+
+        (void)snprintf(subject.claimed, sizeof(subject.claimed), "%s", rows[i].claimed);
+        result = bm_verdict_decide(&subject, &profile, &rows[i].record, identity);
+        if (result.code != rows[i].code)
+            fail_msg("row %zu: %s, expected %s", i, bm_code_name(result.code), bm_code_name(rows[i].code));
+        assert_string_equal(identity, rows[i].identity == NULL ? "" : rows[i].identity);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_decision_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
