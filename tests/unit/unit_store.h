@@ -135,6 +135,7 @@ static inline void retire(bm_store *store, uint8_t ek_byte)
     assert_ok(bm_store_commit(store));
 }
 
+/* Rows of listings, counted. */
 static inline BM_RESULT count_certificate(void *context, const bm_store_certificate *row)
 {
     (void)row;
@@ -142,6 +143,7 @@ static inline BM_RESULT count_certificate(void *context, const bm_store_certific
     return bm_ok();
 }
 
+/* The same for devices. */
 static inline BM_RESULT count_device(void *context, const bm_device *row)
 {
     (void)row;
