@@ -94,10 +94,10 @@ static BM_RESULT take_certificate(const char *file, size_t index, bm_bytes der, 
     if (result.code == BM_OK && index > 0)
         result = check_signed_by(bm_buf_view(before), &certificate);
     if (result.code == BM_E_MALFORMED && index > 0)
-        return bm_failf(BM_E_USAGE, "%s: certificate %zu is not the CA that signed the one before it: %s", file, index + 1,
+        return bm_failf(BM_E_MALFORMED, "%s: certificate %zu is not the CA that signed the one before it: %s", file, index + 1,
                         result.detail == NULL ? "not a CA certificate" : result.detail);
     if (result.code == BM_E_MALFORMED)
-        return bm_failf(BM_E_USAGE, "%s: not the certificate of a CA: %s", file, result.detail == NULL ? "" : result.detail);
+        return bm_failf(BM_E_MALFORMED, "%s: not the certificate of a CA: %s", file, result.detail == NULL ? "" : result.detail);
     BM_TRY(result);
     BM_TRY(bm_ca_put_pem(&ca->chain, "CERTIFICATE", der));
     bm_buf_clear(before);
@@ -122,17 +122,17 @@ BM_RESULT bm_ctl_ca_read_chain(const char *name, bm_bytes bytes, bm_ctl_ca *ca)
         bm_result result = bm_ca_next_pem(&bytes, "CERTIFICATE", &der, &found);
 
         if (result.code == BM_E_MALFORMED)
-            return bm_failf(BM_E_USAGE, "%s: not PEM: %s", name, result.detail == NULL ? "" : result.detail);
+            return bm_failf(BM_E_MALFORMED, "%s: not PEM: %s", name, result.detail == NULL ? "" : result.detail);
         BM_TRY(result);
         if (!found)
             break;
         if (count >= BM_CA_CHAIN_MAX)
-            return bm_failf(BM_E_USAGE, "%s: more than %d certificates", name, BM_CA_CHAIN_MAX);
+            return bm_failf(BM_E_MALFORMED, "%s: more than %d certificates", name, BM_CA_CHAIN_MAX);
         BM_TRY(take_certificate(name, count, bm_buf_view(&der), &before, ca));
         count++;
     }
     if (count == 0)
-        return bm_failf(BM_E_USAGE, "%s: there is no certificate in it, neither PEM nor DER", name);
+        return bm_failf(BM_E_MALFORMED, "%s: there is no certificate in it, neither PEM nor DER", name);
     return bm_ok();
 }
 
@@ -174,13 +174,13 @@ static BM_RESULT check_import(const bm_ctl *ctl, const bm_ctl_ca *ca)
 
     BM_TRY(bm_pkey_public(ca->key, &key));
     if (!bm_pubkey_equal(&key, &ca->certificate.key))
-        return bm_failf(BM_E_USAGE, "the key in %s is not that of the first certificate in %s", ctl->values[BM_OPTION_CA_KEY_FILE],
+        return bm_failf(BM_E_MALFORMED, "the key in %s is not that of the first certificate in %s", ctl->values[BM_OPTION_CA_KEY_FILE],
                         file);
     if (bm_pkey_default_sig(key.type) == BM_SIG_NONE)
-        return bm_failf(BM_E_USAGE, "a CA key of type %s is not supported", bm_pubkey_type_name(key.type));
+        return bm_failf(BM_E_MALFORMED, "a CA key of type %s is not supported", bm_pubkey_type_name(key.type));
     if (ctl->now < ca->certificate.not_before || ctl->now > ca->certificate.not_after) {
         bm_text_time(ca->certificate.not_after, until);
-        return bm_failf(BM_E_USAGE, "%s is not valid now (until %s)", file, until);
+        return bm_failf(BM_E_MALFORMED, "%s is not valid now (until %s)", file, until);
     }
     return bm_ok();
 }

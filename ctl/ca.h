@@ -20,11 +20,12 @@ BM_RESULT bm_ctl_ca_generate(const bm_ctl *ctl, bm_ctl_ca *ca);
 
 /*
  * Takes in --ca-cert and --ca-key-file. The certificates must be CAs' that may sign, valid now, each signed by the next, and the first
- * one the key's. BM_E_USAGE: something is not so; BM_E_IO; BM_E_KEY_INVALID: the key is none, or is encrypted.
+ * one the key's. BM_E_MALFORMED: something is not so; BM_E_USAGE: options that do not go together; BM_E_IO; BM_E_KEY_INVALID: the key
+ * is none, or is encrypted.
  */
 BM_RESULT bm_ctl_ca_import(const bm_ctl *ctl, bm_ctl_ca *ca);
 
-/* Reads a chain (PEM, or one certificate in DER) into `certificate` and `chain`; `name` is for messages. BM_E_USAGE. */
+/* Reads a chain (PEM, or one certificate in DER) into `certificate` and `chain`; `name` is for messages. BM_E_MALFORMED. */
 BM_RESULT bm_ctl_ca_read_chain(const char *name, bm_bytes bytes, bm_ctl_ca *ca);
 
 /* A serial for a certificate of ours. */

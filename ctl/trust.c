@@ -61,9 +61,9 @@ static BM_RESULT take(bundle *b, const char *file, bm_bytes der)
     candidate *fresh;
 
     if (result.code == BM_E_EKC_USAGE)
-        return bm_failf(BM_E_USAGE, "%s: not the certificate of a CA: %s", file, result.detail == NULL ? "" : result.detail);
+        return bm_failf(BM_E_MALFORMED, "%s: not the certificate of a CA: %s", file, result.detail == NULL ? "" : result.detail);
     if (result.code == BM_E_EKC_MALFORMED)
-        return bm_failf(BM_E_USAGE, "%s: not a certificate: %s", file, result.detail == NULL ? "" : result.detail);
+        return bm_failf(BM_E_MALFORMED, "%s: not a certificate: %s", file, result.detail == NULL ? "" : result.detail);
     BM_TRY(result);
     BM_TRY(grow(b));
     fresh = &b->all[b->count++];
@@ -90,13 +90,13 @@ static BM_RESULT read_file(bundle *b, const char *file)
         bm_result result = bm_ca_next_pem(&rest, "CERTIFICATE", &der, &found);
 
         if (result.code == BM_E_MALFORMED)
-            return bm_failf(BM_E_USAGE, "%s: not PEM: %s", file, result.detail == NULL ? "" : result.detail);
+            return bm_failf(BM_E_MALFORMED, "%s: not PEM: %s", file, result.detail == NULL ? "" : result.detail);
         BM_TRY(result);
         if (found)
             BM_TRY(take(b, file, bm_buf_view(&der)));
     }
     if (b->count == before)
-        return bm_failf(BM_E_USAGE, "%s: there is no certificate in it, neither PEM nor DER", file);
+        return bm_failf(BM_E_MALFORMED, "%s: there is no certificate in it, neither PEM nor DER", file);
     return bm_ok();
 }
 
