@@ -135,7 +135,7 @@ static inline void retire(bm_store *store, uint8_t ek_byte)
     assert_ok(bm_store_commit(store));
 }
 
-/* Rows of a listing, counted. */
+/* Rows of listings, counted. */
 static inline BM_RESULT count_certificate(void *context, const bm_store_certificate *row)
 {
     (void)row;
