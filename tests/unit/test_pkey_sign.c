@@ -175,6 +175,23 @@ static void every_algorithm_has_an_identifier_that_is_read_back(void **state)
     assert_int_equal(bm_pkey_default_sig(BM_KEY_NONE), BM_SIG_NONE);
 }
 
+static void the_ecdsa_identifiers_of_tpm2_openssl_are_read(void **state)
+{
+    static const struct {
+        const char *der;
+        bm_sig_alg alg;
+    } rows[] = {{"300c06082a8648ce3d0403020500", BM_SIG_ECDSA_SHA256},
+                {"300c06082a8648ce3d0403030500", BM_SIG_ECDSA_SHA384},
+                {"300c06082a8648ce3d0403040500", BM_SIG_ECDSA_SHA512}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        BM_AUTO_BUF der = vector(rows[i].der);
+
+        assert_int_equal(bm_pkey_parse_sig_algorithm(bm_buf_view(&der)), rows[i].alg);
+    }
+}
+
 static void identifier_is_another_or_none(bm_bytes damaged, void *context)
 {
     assert_true(bm_pkey_parse_sig_algorithm(damaged) != *(const bm_sig_alg *)context);
@@ -187,7 +204,7 @@ static void other_identifiers_are_none(void **state)
         "300d06092a864886f70d0101050500",     /* sha1WithRSAEncryption */
         "300d06092a864886f70d0101040500",     /* md5WithRSAEncryption */
         "300906072a8648ce3d0401",             /* ecdsa-with-SHA1 */
-        "300c06082a8648ce3d0403020500",       /* ecdsa-with-SHA256 with a NULL */
+        "300c06082a8648ce3d0402010500",       /* ecdsa-with-SHA1 with a NULL */
         "300b06092a864886f70d01010a",         /* RSASSA-PSS with the defaults: SHA-1 */
         "300506032b6570",                     /* Ed25519 */
         "300d06092a864886f70d0101010500",     /* rsaEncryption */
@@ -222,6 +239,7 @@ int main(void)
         cmocka_unit_test(damaged_signatures_are_refused),
         cmocka_unit_test(published_ecdsa_signatures_verify),
         cmocka_unit_test(every_algorithm_has_an_identifier_that_is_read_back),
+        cmocka_unit_test(the_ecdsa_identifiers_of_tpm2_openssl_are_read),
         cmocka_unit_test(other_identifiers_are_none),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
