@@ -442,11 +442,15 @@ static void a_renewed_anchor_takes_the_place_of_an_expired_one(void **state)
     X509_free(past);
 }
 
-static void an_unknown_critical_extension_of_the_leaf_is_refused(void **state)
+static void an_unknown_critical_extension_is_refused(void **state)
 {
     static const char *const options[] = {"extendedKeyUsage", "2.23.133.8.1", "1.2.3.4", "critical,DER:0500", NULL};
+    static const char *const ca_options[] = {"basicConstraints", "critical,CA:TRUE", "1.2.3.4", "critical,DER:0500", NULL};
+    X509 *odd = make_x509(&(make_options){.key = low_key, .name = "Odd", .options = ca_options});
 
     (void)state;
+    assert_code(once(anchors_of(odd), ekc_of(odd, low_key), (chain_of){NULL}), BM_E_EKC_UNTRUSTED);
+    X509_free(odd);
     assert_code(once(anchors_of(root),
                      make_ekc(&(make_options){.key = ek_key, .issuer = root, .signer = root_key, .options = options}),
                      (chain_of){NULL}),
@@ -624,7 +628,7 @@ int main(void)
         cmocka_unit_test(dates_are_kept),
         cmocka_unit_test(a_date_of_the_leaf_or_the_anchor_alone_counts_too),
         cmocka_unit_test(a_renewed_anchor_takes_the_place_of_an_expired_one),
-        cmocka_unit_test(an_unknown_critical_extension_of_the_leaf_is_refused),
+        cmocka_unit_test(an_unknown_critical_extension_is_refused),
         cmocka_unit_test(name_constraints_bind_the_leaf),
         cmocka_unit_test(a_chain_that_is_none_is_refused),
         cmocka_unit_test(what_is_remembered_helps_nobody_else),

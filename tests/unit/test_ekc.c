@@ -310,6 +310,22 @@ static void extensions_that_cannot_be_read_are_refused(void **state)
     assert_code(check_raw(RAW_EKU "300B" "0603551D11" "0101FF" "0401" "30", ""), BM_E_EKC_MALFORMED);
 }
 
+static void extensions_stand_in_version_3_alone(void **state)
+{
+    static const uint8_t version_3[] = {0xA0, 0x03, 0x02, 0x01, 0x02};
+
+    (void)state;
+    for (uint8_t version = 0; version < 4; version++) {
+        const uint8_t other[] = {0xA0, 0x03, 0x02, 0x01, version};
+        BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
+        BM_AUTO_BUF der = BM_BUF_EMPTY;
+
+        put_ekc(rsa, make_ek_extensions, &der);
+        make_replace(&der, BM_BYTES_ARRAY(version_3), BM_BYTES_ARRAY(other));
+        assert_code(bm_ekc_parse(bm_buf_view(&der), &ekc), version == 2 ? BM_OK : BM_E_EKC_MALFORMED);
+    }
+}
+
 static void validity_has_both_ends_inside(void **state)
 {
     BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
@@ -472,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_version_1_certificate_is_for_no_ek),
         cmocka_unit_test(encodings_that_are_not_der_but_in_the_field_are_taken),
         cmocka_unit_test(extensions_that_cannot_be_read_are_refused),
+        cmocka_unit_test(extensions_stand_in_version_3_alone),
         cmocka_unit_test(validity_has_both_ends_inside),
         cmocka_unit_test(no_changed_certificate_crashes_the_parser),
         cmocka_unit_test(a_description_says_whose_tpm_it_is),
