@@ -1,0 +1,374 @@
+#include "unit_store.h"
+
+#include "server/channel.h"
+#include "server/ledger_requests.h"
+#include "server/message.h"
+
+#define SERVERS 3
+
+/* A ledger over a database of its own, and the servers' ends of its sockets. */
+typedef struct {
+    fixture *base;
+    bm_log log;
+    bm_ledger *ledger;
+    int server[SERVERS];
+    int own[SERVERS];
+    bm_buf datagram;
+} ledger_fixture;
+
+static int begin(void **state)
+{
+    ledger_fixture *f = calloc(1, sizeof(*f));
+    void *base = NULL;
+
+    assert_non_null(f);
+    (void)fixture_begin(&base);
+    f->base = base;
+    bm_log_init(&f->log, "ledger", -1);
+    for (int i = 0; i < SERVERS; i++) {
+        int ends[2];
+
+        assert_ok(bm_channel_pair(ends));
+        f->server[i] = ends[0];
+        f->own[i] = ends[1];
+    }
+    assert_ok(bm_ledger_requests_new(f->base->store, f->own, SERVERS, &f->log, &f->ledger));
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    ledger_fixture *f = *state;
+    void *base = f->base;
+
+    bm_ledger_requests_free(f->ledger);
+    f->base->store = NULL;
+    for (int i = 0; i < SERVERS; i++) {
+        (void)close(f->server[i]);
+        (void)close(f->own[i]);
+    }
+    bm_buf_fini(&f->datagram);
+    (void)fixture_end(&base);
+    free(f);
+    return 0;
+}
+
+static void send_record(ledger_fixture *f, int server, uint64_t id, const bm_store_certificate *record_of)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    assert_ok(bm_message_begin(&out, BM_MSG_RECORD, id));
+    assert_ok(bm_message_put_certificate(&out, record_of));
+    assert_ok(bm_channel_send(f->server[server], bm_buf_view(&out)));
+}
+
+static void send_look_up(ledger_fixture *f, int server, uint64_t id, uint8_t ek_byte, const char *identity, const uint8_t *request_id)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+    bm_message_look_up asked = {0};
+
+    memcpy(asked.ek_sha256, ek(ek_byte), BM_SHA256_SIZE);
+    (void)snprintf(asked.identity, sizeof(asked.identity), "%s", identity);
+    if (request_id != NULL)
+        memcpy(asked.request_id, request_id, BM_SHA256_SIZE);
+    assert_ok(bm_message_begin(&out, BM_MSG_LOOK_UP, id));
+    assert_ok(bm_message_put_look_up(&out, &asked));
+    assert_ok(bm_channel_send(f->server[server], bm_buf_view(&out)));
+}
+
+static void send_refusal(ledger_fixture *f, int server, bm_code code)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+    const bm_message_refusal refusal = {code, bm_bytes_str("00112233"), bm_bytes_str("evidence")};
+
+    assert_ok(bm_message_begin(&out, BM_MSG_REFUSAL, 1));
+    assert_ok(bm_message_put_refusal(&out, &refusal));
+    assert_ok(bm_channel_send(f->server[server], bm_buf_view(&out)));
+}
+
+static void send_anchors(ledger_fixture *f, uint32_t index)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    assert_ok(bm_message_begin(&out, BM_MSG_ANCHORS, index));
+    assert_ok(bm_buf_put_u32(&out, index));
+    assert_ok(bm_channel_send(f->server[0], bm_buf_view(&out)));
+}
+
+static void round_of(ledger_fixture *f)
+{
+    assert_ok(bm_ledger_requests_round(f->ledger, NOW));
+}
+
+/* The next answer to a server; it lives until the next call. */
+static bm_message answer_to(ledger_fixture *f, int server)
+{
+    bm_message message = {0};
+    bool got = false;
+
+    assert_ok(bm_channel_receive(f->server[server], &f->datagram, &got));
+    assert_true(got);
+    assert_ok(bm_message_open(bm_buf_view(&f->datagram), &message));
+    return message;
+}
+
+static void no_answer_to(ledger_fixture *f, int server)
+{
+    bool got = true;
+
+    assert_ok(bm_channel_receive(f->server[server], &f->datagram, &got));
+    assert_false(got);
+}
+
+static void recorded(ledger_fixture *f, int server, uint64_t id, bm_bytes der)
+{
+    bm_message message = answer_to(f, server);
+    bm_bytes got;
+
+    assert_int_equal(message.type, BM_MSG_RECORD_REPLY);
+    assert_int_equal(message.id, id);
+    assert_ok(bm_cursor_sized32(&message.body, BM_MESSAGE_MAX, &got));
+    assert_bytes(got, der);
+}
+
+static void failed(ledger_fixture *f, int server, uint64_t id, bm_code code)
+{
+    bm_message message = answer_to(f, server);
+    bm_result error;
+
+    assert_int_equal(message.type, BM_MSG_ERROR);
+    assert_int_equal(message.id, id);
+    assert_ok(bm_message_take_error(&message, &error));
+    assert_int_equal(error.code, code);
+}
+
+static void a_batch_is_recorded_and_each_gets_its_answer(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate made[SERVERS];
+
+    for (int i = 0; i < SERVERS; i++) {
+        char identity[8];
+
+        (void)snprintf(identity, sizeof(identity), "SN-%d", i);
+        made[i] = certificate((unsigned)i + 1, (uint8_t)(i + 1), identity);
+        send_record(f, i, 100 + (unsigned)i, &made[i]);
+    }
+    round_of(f);
+    for (int i = 0; i < SERVERS; i++)
+        recorded(f, i, 100 + (unsigned)i, made[i].der);
+    assert_int_equal(certificates(f->base->store), SERVERS);
+    assert_int_equal(verified(f->base->store), SERVERS);
+}
+
+static void one_that_fails_does_not_undo_the_others(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate first = certificate(1, 1, "SN-1");
+    bm_store_certificate bad = certificate(2, 2, "SN-1");
+    bm_store_certificate last = certificate(3, 3, "SN-3");
+
+    send_record(f, 0, 1, &first);
+    send_record(f, 0, 2, &bad);
+    send_record(f, 0, 3, &last);
+    round_of(f);
+    recorded(f, 0, 1, first.der);
+    failed(f, 0, 2, BM_E_IDENTITY_TAKEN);
+    recorded(f, 0, 3, last.der);
+    assert_int_equal(certificates(f->base->store), 2);
+    assert_int_equal(devices(f->base->store), 2);
+    assert_int_equal(verified(f->base->store), 2);
+}
+
+static void of_two_servers_that_claim_an_identity_in_one_batch_exactly_one_wins(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate one = certificate(1, 1, "SN-1");
+    bm_store_certificate other = certificate(2, 2, "SN-1");
+    unsigned won = 0, lost = 0;
+
+    send_record(f, 0, 1, &one);
+    send_record(f, 1, 2, &other);
+    round_of(f);
+    for (int i = 0; i < 2; i++) {
+        bm_message message = answer_to(f, i);
+
+        won += message.type == BM_MSG_RECORD_REPLY;
+        lost += message.type == BM_MSG_ERROR;
+    }
+    assert_int_equal(won, 1);
+    assert_int_equal(lost, 1);
+    assert_int_equal(certificates(f->base->store), 1);
+}
+
+static void the_same_call_gets_the_certificate_that_is_there(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate first = certificate(1, 1, "SN-1");
+    bm_store_certificate again = certificate(2, 1, "SN-1");
+
+    memcpy(again.request_id, first.request_id, sizeof(again.request_id));
+    send_record(f, 0, 1, &first);
+    send_record(f, 1, 2, &again);
+    round_of(f);
+    recorded(f, 0, 1, first.der);
+    recorded(f, 1, 2, first.der);
+    assert_int_equal(certificates(f->base->store), 1);
+}
+
+static void a_look_up_finds_the_earlier_certificate_of_its_call(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate made = certificate(1, 1, "SN-1");
+    bm_store_lookup found;
+    bm_message message;
+    bm_bytes der;
+
+    send_record(f, 0, 1, &made);
+    round_of(f);
+    recorded(f, 0, 1, made.der);
+    send_look_up(f, 0, 2, 1, "SN-1", made.request_id);
+    send_look_up(f, 0, 3, 2, "SN-1", NULL);
+    round_of(f);
+    message = answer_to(f, 0);
+    assert_int_equal(message.id, 2);
+    assert_ok(bm_message_take_found(&message, &found, &der));
+    assert_true(found.known);
+    assert_int_equal(found.claim, BM_CLAIM_MINE);
+    assert_bytes(der, made.der);
+    message = answer_to(f, 0);
+    assert_int_equal(message.id, 3);
+    assert_ok(bm_message_take_found(&message, &found, &der));
+    assert_false(found.known);
+    assert_int_equal(found.claim, BM_CLAIM_TAKEN);
+    assert_int_equal(der.size, 0);
+}
+
+static void refusals_are_in_the_log_and_get_no_answer(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate made = certificate(1, 1, "SN-1");
+
+    send_refusal(f, 0, BM_E_EK_MISMATCH);
+    send_record(f, 0, 1, &made);
+    send_refusal(f, 1, BM_E_EKC_UNTRUSTED);
+    round_of(f);
+    recorded(f, 0, 1, made.der);
+    no_answer_to(f, 0);
+    no_answer_to(f, 1);
+    assert_int_equal(verified(f->base->store), 3);
+}
+
+static void a_flood_of_refusals_is_bounded(void **state)
+{
+    ledger_fixture *f = *state;
+
+    for (int i = 0; i < 2 * BM_LEDGER_REFUSALS_A_SECOND; i++)
+        send_refusal(f, 0, BM_E_EK_MISMATCH);
+    round_of(f);
+    assert_int_equal(verified(f->base->store), BM_LEDGER_REFUSALS_A_SECOND);
+    send_refusal(f, 0, BM_E_EK_MISMATCH);
+    assert_ok(bm_ledger_requests_round(f->ledger, NOW + 1));
+    assert_int_equal(verified(f->base->store), BM_LEDGER_REFUSALS_A_SECOND + 1);
+}
+
+static void anchors_come_one_by_one_and_anew_after_a_change(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_anchor row = {.class = BM_CLASS_VIRTUAL, .added = NOW, .subject = "CN=acme", .der = bm_bytes_str("an anchor")};
+    bm_message_anchor anchor;
+    bm_message message;
+    uint64_t epoch;
+
+    send_anchors(f, 0);
+    round_of(f);
+    message = answer_to(f, 0);
+    assert_ok(bm_message_take_anchor(&message, &anchor));
+    assert_int_equal(anchor.total, 0);
+    assert_int_equal(anchor.der.size, 0);
+    epoch = anchor.epoch;
+
+    assert_ok(bm_store_begin(f->base->store));
+    assert_ok(bm_store_anchor_add(f->base->store, &row));
+    assert_ok(bm_store_commit(f->base->store));
+    send_anchors(f, 0);
+    send_anchors(f, UINT32_MAX);
+    round_of(f);
+    message = answer_to(f, 0);
+    assert_ok(bm_message_take_anchor(&message, &anchor));
+    assert_int_equal(anchor.total, 1);
+    assert_true(anchor.epoch > epoch);
+    assert_int_equal(anchor.class, BM_CLASS_VIRTUAL);
+    assert_bytes(anchor.der, row.der);
+    message = answer_to(f, 0);
+    assert_ok(bm_message_take_anchor(&message, &anchor));
+    assert_int_equal(anchor.total, 1);
+    assert_int_equal(anchor.der.size, 0);
+}
+
+static void what_does_not_parse_is_never_acted_upon(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_store_certificate made = certificate(1, 1, "SN-1");
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    /* No message at all: dropped. */
+    assert_ok(bm_channel_send(f->server[0], bm_bytes_str("nonsense")));
+    round_of(f);
+    no_answer_to(f, 0);
+    /* A record that is cut, and one with something behind it: answered with an error. */
+    assert_ok(bm_message_begin(&out, BM_MSG_RECORD, 7));
+    assert_ok(bm_message_put_certificate(&out, &made));
+    assert_ok(bm_channel_send(f->server[0], bm_bytes_of(out.data, out.size - 1)));
+    assert_ok(bm_buf_put_u8(&out, 0));
+    assert_ok(bm_channel_send(f->server[0], bm_buf_view(&out)));
+    round_of(f);
+    failed(f, 0, 7, BM_E_MALFORMED);
+    failed(f, 0, 7, BM_E_MALFORMED);
+    /* A request for the keeper. */
+    bm_buf_clear(&out);
+    assert_ok(bm_message_begin(&out, BM_MSG_KEYS, 8));
+    assert_ok(bm_channel_send(f->server[0], bm_buf_view(&out)));
+    round_of(f);
+    failed(f, 0, 8, BM_E_MALFORMED);
+    assert_int_equal(certificates(f->base->store), 0);
+    assert_int_equal(verified(f->base->store), 0);
+}
+
+static void a_server_that_does_not_read_does_not_stop_the_others(void **state)
+{
+    ledger_fixture *f = *state;
+    bm_message message;
+
+    /* More answers than its socket holds, in as many rounds as that takes. */
+    for (int i = 0; i < 60; i++) {
+        for (int j = 0; j < 100; j++)
+            send_look_up(f, 0, (unsigned)j, 1, "SN-1", NULL);
+        round_of(f);
+    }
+    send_look_up(f, 1, 5, 1, "SN-1", NULL);
+    round_of(f);
+    message = answer_to(f, 1);
+    assert_int_equal(message.id, 5);
+}
+
+#define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LEDGER_TEST(a_batch_is_recorded_and_each_gets_its_answer),
+        LEDGER_TEST(one_that_fails_does_not_undo_the_others),
+        LEDGER_TEST(of_two_servers_that_claim_an_identity_in_one_batch_exactly_one_wins),
+        LEDGER_TEST(the_same_call_gets_the_certificate_that_is_there),
+        LEDGER_TEST(a_look_up_finds_the_earlier_certificate_of_its_call),
+        LEDGER_TEST(refusals_are_in_the_log_and_get_no_answer),
+        LEDGER_TEST(a_flood_of_refusals_is_bounded),
+        LEDGER_TEST(anchors_come_one_by_one_and_anew_after_a_change),
+        LEDGER_TEST(what_does_not_parse_is_never_acted_upon),
+        LEDGER_TEST(a_server_that_does_not_read_does_not_stop_the_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
