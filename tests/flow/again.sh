@@ -35,12 +35,12 @@ lab_fails lab_enroll two one SN1 --state "$LAB/id-moved"
 lab_say "another persistent handle in use is left alone"
 lab_use_tpm two
 tpm2_createprimary -Q -C o -G ecc256 -c "$LAB/k.ctx"
-tpm2_evictcontrol -Q -C o -c "$LAB/k.ctx" 0x81020000 >/dev/null
+tpm2_evictcontrol -Q -C o -c "$LAB/k.ctx" 0x81020077 >/dev/null
 tpm2_flushcontext -t
-tpm2_readpublic -Q -c 0x81020000 -f tss -o "$LAB/k.pub"
-lab_fails lab_enroll two one SN2 --handle 0x81020000
+tpm2_readpublic -Q -c 0x81020077 -f tss -o "$LAB/k.pub"
+lab_fails lab_enroll two one SN2 --handle 0x81020077
 lab_said 'handle'
-tpm2_readpublic -Q -c 0x81020000 -f tss -o "$LAB/k2.pub"
+tpm2_readpublic -Q -c 0x81020077 -f tss -o "$LAB/k2.pub"
 lab_same "$LAB/k.pub" "$LAB/k2.pub"
 lab_enroll two one SN2 --handle 0x81020055
 lab_identity_good "$LAB/id-SN2" one two
