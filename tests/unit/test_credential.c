@@ -1,5 +1,6 @@
 #include "tpm/credential.h"
 
+#include "../vectors/keys.h"
 #include "crypto/der.h"
 #include "tpm/template.h"
 #include "tpm_areas.h"
@@ -31,7 +32,10 @@ static void finish_ek(soft_ek *ek, bm_ek_template_id id)
 
 static void make_ek(soft_ek *ek, bm_ek_template_id id)
 {
-    assert_ok(bm_pkey_generate(bm_template_ek(id)->key_type, &ek->private_key));
+    if (bm_template_ek(id)->key_type == BM_KEY_RSA3072)
+        assert_ok(bm_pkey_from_private(bm_bytes_str(key_rsa3072), &ek->private_key));
+    else
+        assert_ok(bm_pkey_generate(bm_template_ek(id)->key_type, &ek->private_key));
     finish_ek(ek, id);
 }
 
