@@ -156,7 +156,7 @@ static void what_is_not_an_envelope_is_refused(void **state)
 /* A bit in each field; scrypt is slow on purpose, so not every bit. */
 static void changed_bytes_do_not_open(void **state)
 {
-    static const size_t places[] = {8, 23, 24, 35, 40, 45, 46, 61};
+    static const size_t places[] = {8, 35, 40, 46, 61};
     BM_AUTO_BUF sealed = BM_BUF_EMPTY;
     BM_AUTO_BUF opened = BM_BUF_EMPTY;
 

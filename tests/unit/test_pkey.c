@@ -1,4 +1,6 @@
 #include "crypto/pkey.h"
+
+#include "../vectors/keys.h"
 #include "vectors.h"
 
 static bm_pkey *keys[BM_KEY_TYPE_COUNT]; /* one of each type */
@@ -7,7 +9,10 @@ static int make_keys(void **state)
 {
     (void)state;
     for (unsigned type = 1; type < BM_KEY_TYPE_COUNT; type++)
-        assert_ok(bm_pkey_generate((bm_key_type)type, &keys[type]));
+        if (type != BM_KEY_RSA3072 && type != BM_KEY_RSA4096)
+            assert_ok(bm_pkey_generate((bm_key_type)type, &keys[type]));
+    assert_ok(bm_pkey_from_private(bm_bytes_str(key_rsa3072), &keys[BM_KEY_RSA3072]));
+    assert_ok(bm_pkey_from_private(bm_bytes_str(key_rsa4096), &keys[BM_KEY_RSA4096]));
     return 0;
 }
 

@@ -1,5 +1,7 @@
-#include "crypto/der.h"
 #include "crypto/pkey.h"
+
+#include "../vectors/keys.h"
+#include "crypto/der.h"
 #include "vectors.h"
 
 static bm_pkey *keys[BM_KEY_TYPE_COUNT];   /* one of each type that the tests want */
@@ -7,11 +9,12 @@ static bm_pkey *others[BM_KEY_TYPE_COUNT]; /* another of RSA-2048 and P-256 */
 
 static int make_keys(void **state)
 {
-    static const bm_key_type types[] = {BM_KEY_RSA2048, BM_KEY_RSA3072, BM_KEY_ECC256, BM_KEY_ECC384, BM_KEY_ECC521};
+    static const bm_key_type types[] = {BM_KEY_RSA2048, BM_KEY_ECC256, BM_KEY_ECC384, BM_KEY_ECC521};
 
     (void)state;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         assert_ok(bm_pkey_generate(types[i], &keys[types[i]]));
+    assert_ok(bm_pkey_from_private(bm_bytes_str(key_rsa3072), &keys[BM_KEY_RSA3072]));
     assert_ok(bm_pkey_generate(BM_KEY_RSA2048, &others[BM_KEY_RSA2048]));
     assert_ok(bm_pkey_generate(BM_KEY_ECC256, &others[BM_KEY_ECC256]));
     return 0;
