@@ -146,8 +146,8 @@ BM_RESULT bm_keys_file_open(bm_bytes passphrase, bm_bytes ca_key, bm_bytes ticke
 
     BM_TRY(allocate(&own));
     opened = &own->base;
-    BM_TRY(open_ca(own, passphrase, ca_key));
     BM_TRY(open_tickets(own, passphrase, ticket_keys));
+    BM_TRY(open_ca(own, passphrase, ca_key));
     *keys = opened;
     opened = NULL;
     return bm_ok();
