@@ -150,13 +150,13 @@ static BM_RESULT make_keys(enrolment *e)
 
 static BM_RESULT read_areas(enrolment *e)
 {
-    BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik there = {0};
+    BM_AUTO_BUF there = BM_BUF_EMPTY;
     char hash[2 * BM_SHA256_SIZE + 1];
     uint8_t digest[BM_SHA256_SIZE];
 
     bm_steps_begin(&e->steps, "reading the public areas and the EK certificate");
-    BM_TRY(bm_tpm_ik_open(&e->tpm, e->options->handle, &there));
-    BM_CHECK(bm_bytes_equal(bm_buf_view(&there.public_area), bm_buf_view(&e->ik.public_area)), BM_E_TPM_RESPONSE,
+    BM_TRY(bm_tpm_object_read_public(&e->ik.object, &there));
+    BM_CHECK(bm_bytes_equal(bm_buf_view(&there), bm_buf_view(&e->ik.public_area)), BM_E_TPM_RESPONSE,
              "the handle does not hold the key that was put there");
     if (e->ek.certificate.size > 0) {
         BM_TRY(bm_tpm_ek_read_chain(&e->tpm, &e->indices, &e->ek));

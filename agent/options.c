@@ -1,5 +1,6 @@
 #include "agent/options.h"
 
+#include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
 
@@ -80,6 +81,8 @@ static BM_RESULT take_handle(const char *text, uint32_t *handle)
         cursor = bm_cursor_of(bm_buf_view(&bytes));
         BM_TRY(bm_cursor_u32(&cursor, &value));
     }
+    BM_CHECK(value < BM_TPM_EK_PERSISTENT_FIRST || value > BM_TPM_EK_PERSISTENT_LAST, BM_E_USAGE,
+             "the handles 0x81010000 to 0x8101ffff are for endorsement keys: --handle takes another, say 0x81020000");
     if (value < BM_TPM_IK_HANDLE_FIRST || value > BM_TPM_IK_HANDLE_LAST)
         return bm_failf(BM_E_USAGE, "'%.40s' is no handle for the owner's keys: --handle takes 0x81000000 to 0x817fffff", text);
     *handle = value;

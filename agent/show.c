@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static BM_RESULT print_key(const bm_pubkey *key)
 {
@@ -35,7 +36,7 @@ static BM_RESULT print_certificate(const bm_ekc *ekc)
     BM_TRY(bm_ekc_describe(ekc, &info));
     BM_TRY(print_key(bm_ekc_key(ekc)));
     (void)printf("  subject        %s\n", info.subject);
-    if (info.manufacturer[0] != 0)
+    if (info.manufacturer[0] != 0 && strstr(info.subject, "tpmManufacturer") == NULL)
         (void)printf("  TPM            %s %s, version %s\n", info.manufacturer, info.model, info.version);
     (void)printf("  issuer         %s\n", info.issuer);
     print_dates(info.not_before, info.not_after);

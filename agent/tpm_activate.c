@@ -83,7 +83,6 @@ BM_RESULT bm_tpm_activate(const bm_tpm_ik *ik, const bm_tpm_ek *ek, bm_bytes id_
     if (is_about_credential(rc))
         return bm_failf(BM_E_CHALLENGE_FAILED, "TPM2_ActivateCredential failed with 0x%x", rc);
     BM_TRY(bm_tpm_context_result("TPM2_ActivateCredential", rc));
-    bm_tpm_object_gone(&session); /* used up by its success */
     result = bm_buf_put(ticket, bm_bytes_of(opened->buffer, opened->size));
     bm_wipe(opened, sizeof(*opened));
     Esys_Free(opened);

@@ -25,13 +25,6 @@ BM_RESULT bm_tpm_object_adopt(bm_tpm_object *object, bm_tpm_context *context, ES
     return bm_ok();
 }
 
-void bm_tpm_object_gone(bm_tpm_object *object)
-{
-    if (object->kind != BM_TPM_OBJECT_NONE)
-        bm_tpm_context_disown(object->context, object->tr);
-    *object = BM_TPM_OBJECT_EMPTY;
-}
-
 void bm_tpm_object_move(bm_tpm_object *to, bm_tpm_object *from)
 {
     bm_tpm_object_fini(to);
@@ -87,13 +80,24 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarch
     return bm_ok();
 }
 
+BM_RESULT bm_tpm_object_read_public(const bm_tpm_object *object, bm_buf *public_area)
+{
+    bm_tpm_context *context = object->context;
+    TPM2B_PUBLIC *out = NULL;
+    bm_result result;
+
+    BM_TPM_TRY(context, "TPM2_ReadPublic",
+               Esys_ReadPublic(context->esys, object->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &out, NULL, NULL));
+    result = bm_tpm_object_put_public(public_area, out);
+    Esys_Free(out);
+    return result;
+}
+
 BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_object *object, bm_buf *public_area, bool *found)
 {
     BM_TPM_AUTO_OBJECT opened = BM_TPM_OBJECT_EMPTY;
-    TPM2B_PUBLIC *out = NULL;
     ESYS_TR tr = ESYS_TR_NONE;
     TSS2_RC rc;
-    bm_result result;
 
     BM_TPM_CALL(context, rc,
                 Esys_TR_FromTPMPublic(context->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr));
@@ -103,11 +107,7 @@ BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ob
     }
     BM_TRY(bm_tpm_context_result("TPM2_ReadPublic", rc));
     BM_TRY(bm_tpm_object_adopt(&opened, context, tr, BM_TPM_OBJECT_RESIDENT));
-    BM_TPM_TRY(context, "TPM2_ReadPublic",
-               Esys_ReadPublic(context->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &out, NULL, NULL));
-    result = bm_tpm_object_put_public(public_area, out);
-    Esys_Free(out);
-    BM_TRY(result);
+    BM_TRY(bm_tpm_object_read_public(&opened, public_area));
     bm_tpm_object_move(object, &opened);
     *found = true;
     return bm_ok();

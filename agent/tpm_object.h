@@ -26,9 +26,6 @@ void bm_tpm_object_fini(bm_tpm_object *object);
 /* Takes what ESYS gave under an owner; flushes it at once when that fails (BM_E_INTERNAL). `object` must be empty. */
 BM_RESULT bm_tpm_object_adopt(bm_tpm_object *object, bm_tpm_context *context, ESYS_TR tr, bm_tpm_object_kind kind);
 
-/* Forgets a session that the TPM itself has ended. */
-void bm_tpm_object_gone(bm_tpm_object *object);
-
 /* Moves ownership; `from` is empty afterwards. */
 void bm_tpm_object_move(bm_tpm_object *to, bm_tpm_object *from);
 
@@ -45,9 +42,12 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarch
 
 /*
  * Opens what lies at a persistent handle and appends its TPM2B_PUBLIC to `public_area`; `found` is false, and nothing is opened, when
- * nothing is there. BM_E_TPM...
+ * nothing is there. A handle that is open must not be opened again: ESYS has one object for it, which the first close ends. BM_E_TPM...
  */
 BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_object *object, bm_buf *public_area, bool *found);
+
+/* TPM2_ReadPublic: appends the TPM2B_PUBLIC of an object that is open. BM_E_TPM... */
+BM_RESULT bm_tpm_object_read_public(const bm_tpm_object *object, bm_buf *public_area);
 
 /* TPM2_EvictControl under the owner: makes a transient object persistent at a handle that is free. `resident` is what is there then. */
 BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident);

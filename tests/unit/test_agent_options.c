@@ -176,7 +176,8 @@ static void test_wrong_keys_are_refused(void **state)
 static void test_handles_are_the_owners_alone(void **state)
 {
     static const char *const wrong[] = {"",           "0x",         "81020000",   "0x8102000",  "0x810200000", "0x80FFFFFF",
-                                        "0x81800000", "0x81fffffg", "0x01c00002", "0X81020000", "0x-1020000"};
+                                        "0x81800000", "0x81fffffg", "0x01c00002", "0X81020000", "0x-1020000",
+                                        "0x81010000", "0x8101ffff"};
     bm_options o;
 
     (void)state;
