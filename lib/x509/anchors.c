@@ -74,13 +74,15 @@ static void free_path(STACK_OF(X509) **path)
 
 BM_RESULT bm_anchors_new(bm_anchors **anchors)
 {
-    BM_AUTO(bm_anchors_freep) bm_anchors *made = calloc(1, sizeof(*made));
+    bm_anchors *made = calloc(1, sizeof(*made));
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->trusted = sk_X509_new_null();
-    BM_CHECK(made->trusted != NULL, BM_E_NO_MEMORY, NULL);
+    if (made->trusted == NULL) {
+        bm_anchors_free(made);
+        return bm_fail(BM_E_NO_MEMORY, NULL);
+    }
     *anchors = made;
-    made = NULL;
     return bm_ok();
 }
 
@@ -414,7 +416,7 @@ static BM_RESULT search_chain(search *find, X509 *decoded[BM_EKC_CHAIN_MAX], con
 static BM_RESULT find_issuer(search *find, const issuer **found)
 {
     X509 *decoded[BM_EKC_CHAIN_MAX] = {NULL};
-    bm_result result = bm_ok();
+    bm_result result;
 
     *found = find_anchor(find);
     if (*found != NULL)

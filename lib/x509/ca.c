@@ -59,9 +59,8 @@ static BM_RESULT check_signs(bm_bytes extensions)
     return bm_ok();
 }
 
-BM_RESULT bm_ca_parse(bm_bytes der, bm_ca *ca)
+static BM_RESULT fill(bm_ca *parsed, bm_bytes der)
 {
-    BM_AUTO(bm_ca_fini) bm_ca parsed = {0};
     bm_walk_cert cert;
     bm_bytes key_id;
 
@@ -71,15 +70,25 @@ BM_RESULT bm_ca_parse(bm_bytes der, bm_ca *ca)
     BM_TRY(check_signs(cert.fields.extensions));
     BM_TRY(take_extension(cert.fields.extensions, bm_build_oid_ski, BM_DER_OCTET_STRING, &key_id));
     BM_CHECK(key_id.size >= 1 && key_id.size <= BM_HASH_MAX, BM_E_MALFORMED, "a key identifier of an odd size");
-    BM_TRY(bm_walk_validity(cert.fields.validity, &parsed.not_before, &parsed.not_after));
-    BM_TRY(bm_pubkey_parse_spki(cert.fields.spki, &parsed.key));
+    BM_TRY(bm_walk_validity(cert.fields.validity, &parsed->not_before, &parsed->not_after));
+    BM_TRY(bm_pubkey_parse_spki(cert.fields.spki, &parsed->key));
     BM_CHECK(cert.fields.subject.size > 2, BM_E_MALFORMED, "a CA certificate without a subject");
-    BM_TRY(bm_buf_put(&parsed.der, der));
-    BM_TRY(bm_buf_put(&parsed.subject, cert.fields.subject));
-    BM_TRY(bm_buf_put(&parsed.key_id, key_id));
-    *ca = parsed;
-    parsed = (bm_ca){0};
+    BM_TRY(bm_buf_put(&parsed->der, der));
+    BM_TRY(bm_buf_put(&parsed->subject, cert.fields.subject));
+    BM_TRY(bm_buf_put(&parsed->key_id, key_id));
     return bm_ok();
+}
+
+BM_RESULT bm_ca_parse(bm_bytes der, bm_ca *ca)
+{
+    bm_ca parsed = {0};
+    bm_result result = fill(&parsed, der);
+
+    if (result.code == BM_OK)
+        *ca = parsed;
+    else
+        bm_ca_fini(&parsed);
+    return result;
 }
 
 /* Appends a Name of a CN alone. */

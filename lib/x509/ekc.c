@@ -118,15 +118,18 @@ static BM_RESULT fill(bm_ekc *ekc, bm_bytes der)
 
 BM_RESULT bm_ekc_parse(bm_bytes der, bm_ekc **ekc)
 {
-    BM_AUTO(bm_ekc_freep) bm_ekc *made = NULL;
+    bm_ekc *made;
+    bm_result result;
 
     BM_CHECK(der.size <= BM_EKC_MAX, BM_E_EKC_MALFORMED, "a certificate over 4096 bytes");
     made = calloc(1, sizeof(*made));
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
-    BM_TRY(fill(made, der));
-    *ekc = made;
-    made = NULL;
-    return bm_ok();
+    result = fill(made, der);
+    if (result.code == BM_OK)
+        *ekc = made;
+    else
+        bm_ekc_free(made);
+    return result;
 }
 
 void bm_ekc_free(bm_ekc *ekc)

@@ -71,7 +71,7 @@ static void a_template_that_is_wrong_is_refused(void **state)
         /* nine attributes */
         "CN=%i,OU=1,OU=2,OU=3,OU=4,OU=5,OU=6,OU=7,OU=8",
         /* 65 characters */
-        "CN=%i, O=" SIXTY "01234"};
+        ("CN=%i, O=" SIXTY "01234")};
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -118,7 +118,7 @@ static void a_value_becomes_no_longer_than_64_characters(void **state)
 
 static void what_is_no_identity_gets_no_name(void **state)
 {
-    static const char *const bad[] = {"", "-a", "a,CN=b", "a=b", "a/b", "a b", "a\n", "\xD0\xB0", SIXTY "01234", NULL};
+    static const char *const bad[] = {"", "-a", "a,CN=b", "a=b", "a/b", "a b", "a\n", "\xD0\xB0", (SIXTY "01234"), NULL};
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
