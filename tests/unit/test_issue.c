@@ -1,79 +1,6 @@
-#include "make_x509.h"
-
-#include "crypto/der.h"
-#include "crypto/random.h"
-#include "x509/build.h"
-#include "x509/issue.h"
-#include "x509/walk.h"
+#include "make_issue.h"
 
 #include <string.h>
-
-#define CA_UNTIL INT64_C(4102444800) /* 2100-01-01 */
-
-/* A CA of P-256, and a device's key of each type that it issues for. */
-static bm_pkey *ca_key;
-static bm_ca ca;
-static const bm_key_type types[] = {BM_KEY_RSA2048, BM_KEY_RSA3072, BM_KEY_ECC256, BM_KEY_ECC384, BM_KEY_ECC521};
-#define TYPE_COUNT 5
-static bm_pubkey device[BM_KEY_TYPE_COUNT];
-static bm_buf subject;
-
-static int make_ca(void **state)
-{
-    static const bm_ca_options options = {.common_name = "Fleet CA", .not_before = MAKE_FROM, .not_after = CA_UNTIL, .serial = {1}};
-    BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_profile profile = {.name = "default"};
-    uint8_t ek[BM_SHA256_SIZE] = {0};
-
-    (void)state;
-    assert_ok(bm_pkey_generate(BM_KEY_ECC256, &ca_key));
-    assert_ok(bm_ca_self_signed(ca_key, &options, &der));
-    assert_ok(bm_ca_parse(bm_buf_view(&der), &ca));
-    for (size_t i = 0; i < TYPE_COUNT; i++) {
-        BM_AUTO(bm_pkey_freep) bm_pkey *key = NULL;
-
-        assert_ok(bm_pkey_generate(types[i], &key));
-        assert_ok(bm_pkey_public(key, &device[types[i]]));
-    }
-    assert_ok(bm_profile_parse_subject(bm_bytes_str("CN=%i, serialNumber=%i, O=Example Ltd"), &profile));
-    assert_ok(bm_profile_put_subject(&subject, &profile, "SN-1", ek));
-    return 0;
-}
-
-static int free_ca(void **state)
-{
-    (void)state;
-    bm_pkey_free(ca_key);
-    bm_ca_fini(&ca);
-    bm_buf_fini(&subject);
-    return 0;
-}
-
-static bm_issue_fields fields_of(bm_key_type type)
-{
-    bm_issue_fields fields = {
-        .subject = bm_buf_view(&subject), .key = &device[type], .not_before = MAKE_FROM, .not_after = MAKE_UNTIL};
-
-    assert_ok(bm_random(fields.serial, sizeof(fields.serial)));
-    bm_issue_serial(fields.serial);
-    return fields;
-}
-
-static void sign(bm_bytes tbs, bm_buf *der)
-{
-    BM_AUTO_BUF signature = BM_BUF_EMPTY;
-
-    assert_ok(bm_pkey_sign(ca_key, BM_SIG_ECDSA_SHA256, tbs, &signature));
-    assert_ok(bm_issue_assemble(der, tbs, BM_SIG_ECDSA_SHA256, bm_buf_view(&signature)));
-}
-
-static void issue(const bm_issue_fields *fields, bm_buf *der)
-{
-    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-
-    assert_ok(bm_issue_put_tbs(&tbs, &ca, BM_SIG_ECDSA_SHA256, fields));
-    sign(bm_buf_view(&tbs), der);
-}
 
 static X509 *decode(bm_bytes der)
 {
@@ -90,7 +17,7 @@ static int opinion(X509 *leaf, int64_t now, int purpose)
 {
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *context = X509_STORE_CTX_new();
-    X509 *anchor = decode(bm_buf_view(&ca.der));
+    X509 *anchor = decode(bm_buf_view(&fleet.ca.der));
     X509_VERIFY_PARAM *parameters;
     int error;
 
@@ -112,13 +39,13 @@ static int opinion(X509 *leaf, int64_t now, int purpose)
 static void what_we_issue_stands_before_openssl(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < TYPE_COUNT; i++) {
+    for (size_t i = 0; i < MAKE_TYPE_COUNT; i++) {
         BM_AUTO_BUF der = BM_BUF_EMPTY;
         BM_AUTO_BUF again = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(types[i]);
+        bm_issue_fields fields = make_fields(make_types[i]);
         X509 *x509;
 
-        issue(&fields, &der);
+        make_issued(&fields, &der);
         x509 = decode(bm_buf_view(&der));
         assert_int_equal(opinion(x509, MAKE_NOW, X509_PURPOSE_SSL_CLIENT), X509_V_OK);
         assert_int_equal(opinion(x509, MAKE_NOW, X509_PURPOSE_SSL_SERVER), X509_V_ERR_INVALID_PURPOSE);
@@ -149,13 +76,13 @@ static void extension(const X509 *x509, int nid, bool critical, const char *expe
 static void the_extensions_are_these_and_no_others(void **state)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+    bm_issue_fields fields = make_fields(BM_KEY_ECC256);
     uint8_t digest[BM_SHA256_SIZE];
     uint8_t point[65] = {0x04};
     X509 *x509;
 
     (void)state;
-    issue(&fields, &der);
+    make_issued(&fields, &der);
     x509 = decode(bm_buf_view(&der));
     assert_int_equal(X509_get_version(x509), 2);
     assert_int_equal(X509_get_ext_count(x509), 6);
@@ -164,12 +91,12 @@ static void the_extensions_are_these_and_no_others(void **state)
     extension(x509, NID_ext_key_usage, false, "300a06082b06010505070302");
     extension(x509, NID_certificate_policies, false, "300a300806066781050b0101");
     /* RFC 7093, section 2, method 1: over the point */
-    memcpy(point + 1, device[BM_KEY_ECC256].x, 32);
-    memcpy(point + 33, device[BM_KEY_ECC256].y, 32);
+    memcpy(point + 1, fleet.device[BM_KEY_ECC256].x, 32);
+    memcpy(point + 33, fleet.device[BM_KEY_ECC256].y, 32);
     assert_ok(bm_hash_sha256(BM_BYTES_ARRAY(point), digest));
     assert_bytes(bm_bytes_of(ASN1_STRING_get0_data(X509_get0_subject_key_id(x509)), 20), bm_bytes_of(digest, 20));
     assert_int_equal(ASN1_STRING_length(X509_get0_subject_key_id(x509)), 20);
-    assert_bytes(bm_bytes_of(ASN1_STRING_get0_data(X509_get0_authority_key_id(x509)), 20), bm_buf_view(&ca.key_id));
+    assert_bytes(bm_bytes_of(ASN1_STRING_get0_data(X509_get0_authority_key_id(x509)), 20), bm_buf_view(&fleet.ca.key_id));
     X509_free(x509);
 }
 
@@ -190,12 +117,12 @@ static void a_serial_is_positive_and_of_20_bytes(void **state)
 static void what_we_issue_is_parsed_as_it_was_made(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < TYPE_COUNT; i++) {
+    for (size_t i = 0; i < MAKE_TYPE_COUNT; i++) {
         BM_AUTO_BUF der = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(types[i]);
+        bm_issue_fields fields = make_fields(make_types[i]);
         bm_issued issued;
 
-        issue(&fields, &der);
+        make_issued(&fields, &der);
         assert_ok(bm_issue_parse(bm_buf_view(&der), &issued));
         assert_bytes(issued.serial, BM_BYTES_ARRAY(fields.serial));
         assert_true(bm_pubkey_equal(&issued.key, fields.key));
@@ -222,14 +149,14 @@ static void times_have_the_type_of_their_year(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         BM_AUTO_BUF der = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+        bm_issue_fields fields = make_fields(BM_KEY_ECC256);
         const ASN1_TIME *time;
         bm_issued issued;
         X509 *x509;
 
         fields.not_before = 0;
         fields.not_after = cases[i].time;
-        issue(&fields, &der);
+        make_issued(&fields, &der);
         x509 = decode(bm_buf_view(&der));
         time = X509_get0_notAfter(x509);
         assert_int_equal(ASN1_STRING_type(time), cases[i].type);
@@ -247,248 +174,13 @@ static void a_validity_that_cannot_be_is_not_written(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+        bm_issue_fields fields = make_fields(BM_KEY_ECC256);
 
         fields.not_before = bad[i][0];
         fields.not_after = bad[i][1];
-        assert_code(bm_issue_put_tbs(&tbs, &ca, BM_SIG_ECDSA_SHA256, &fields), BM_E_INTERNAL);
+        assert_code(bm_issue_put_tbs(&tbs, &fleet.ca, BM_SIG_ECDSA_SHA256, &fields), BM_E_INTERNAL);
         assert_int_equal(tbs.size, 0);
     }
-}
-
-/* The keeper's look, with the hash of the P-256 device key. */
-static bm_result look(bm_bytes tbs)
-{
-    uint8_t sha256[BM_SHA256_SIZE];
-
-    assert_ok(bm_pubkey_spki_sha256(&device[BM_KEY_ECC256], sha256));
-    return bm_issue_check_tbs(tbs, &ca, BM_SIG_ECDSA_SHA256, sha256);
-}
-
-/* The keeper's look at what these fields make. */
-static bm_result look_at(const bm_issue_fields *fields)
-{
-    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-
-    assert_ok(bm_issue_put_tbs(&tbs, &ca, BM_SIG_ECDSA_SHA256, fields));
-    return look(bm_buf_view(&tbs));
-}
-
-static void the_keeper_signs_what_we_issue(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < TYPE_COUNT; i++) {
-        BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(types[i]);
-        uint8_t sha256[BM_SHA256_SIZE];
-
-        assert_ok(bm_issue_put_tbs(&tbs, &ca, BM_SIG_ECDSA_SHA256, &fields));
-        assert_ok(bm_pubkey_spki_sha256(fields.key, sha256));
-        assert_ok(bm_issue_check_tbs(bm_buf_view(&tbs), &ca, BM_SIG_ECDSA_SHA256, sha256));
-        /* but for no other key, and with no other algorithm than its own */
-        sha256[31] ^= 1;
-        assert_code(bm_issue_check_tbs(bm_buf_view(&tbs), &ca, BM_SIG_ECDSA_SHA256, sha256), BM_E_KEY_REFUSED);
-        sha256[31] ^= 1;
-        assert_code(bm_issue_check_tbs(bm_buf_view(&tbs), &ca, BM_SIG_ECDSA_SHA384, sha256), BM_E_KEY_REFUSED);
-        assert_code(bm_issue_check_tbs(bm_buf_view(&tbs), &ca, BM_SIG_RSA_SHA256, sha256), BM_E_KEY_REFUSED);
-    }
-}
-
-static void the_keeper_signs_nothing_that_outlives_the_ca(void **state)
-{
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
-
-    (void)state;
-    fields.not_after = CA_UNTIL;
-    assert_ok(look_at(&fields));
-    fields.not_after = CA_UNTIL + 1;
-    assert_code(look_at(&fields), BM_E_KEY_REFUSED);
-    fields.not_after = INT64_C(253402300799);
-    assert_code(look_at(&fields), BM_E_KEY_REFUSED);
-}
-
-static void the_keeper_signs_no_odd_serial(void **state)
-{
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
-
-    (void)state;
-    assert_ok(look_at(&fields));
-    fields.serial[0] = 0x80;
-    assert_code(look_at(&fields), BM_E_KEY_REFUSED);
-    fields.serial[0] = 0x00;
-    assert_code(look_at(&fields), BM_E_KEY_REFUSED);
-    for (size_t i = 0; i < BM_SERIAL_SIZE; i++)
-        fields.serial[i] = 0;
-    assert_code(look_at(&fields), BM_E_KEY_REFUSED);
-}
-
-static void the_keeper_signs_no_key_of_the_ca(void **state)
-{
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
-    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-    uint8_t sha256[BM_SHA256_SIZE];
-
-    (void)state;
-    fields.key = &ca.key;
-    assert_ok(bm_issue_put_tbs(&tbs, &ca, BM_SIG_ECDSA_SHA256, &fields));
-    assert_ok(bm_pubkey_spki_sha256(&ca.key, sha256));
-    assert_code(bm_issue_check_tbs(bm_buf_view(&tbs), &ca, BM_SIG_ECDSA_SHA256, sha256), BM_E_KEY_REFUSED);
-}
-
-#define HEX_CN "310B30090603550403" "0C026161"
-
-static void the_keeper_signs_no_odd_subject(void **state)
-{
-    static const char *const bad[] = {
-        "",                              /* nothing */
-        "3000",                          /* an empty name */
-        "310B30090603550403" "0C026161", /* no Name */
-        "300D" "310B30090603550403" "13026161", /* CN as PrintableString */
-        "300D" "310B30090603550406" "0C024445", /* C as UTF8String */
-        "300D" "310B3009060355042A" "0C026161", /* givenName */
-        "300D" "310B30090603550403" "0C020A61", /* a line break */
-        "300D" "310B30090603550403" "0C02FFFE", /* no UTF-8 */
-        "300D" "310B30090603550403" "1E020061", /* BMPString */
-        "300B" "310930070603550403" "0C00",     /* an empty value */
-        "3018" "3116" "30090603550403" "0C026161" "3009060355040A" "0C026262", /* two in one RDN */
-        "300F" "310D300B0603550403" "0C026161" "0500",                           /* something behind the value */
-        "3075" HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN,      /* nine RDNs */
-    };
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        BM_AUTO_BUF name = BM_BUF_EMPTY;
-
-        make_hex(&name, bad[i]);
-        fields.subject = bm_buf_view(&name);
-        if (look_at(&fields).code != BM_E_KEY_REFUSED)
-            fail_msg("subject %zu was taken", i);
-    }
-    fields.subject = bm_buf_view(&ca.subject);
-    assert_code(look_at(&fields), BM_E_KEY_REFUSED);
-    {
-        BM_AUTO_BUF name = BM_BUF_EMPTY;
-
-        make_hex(&name, "300D" HEX_CN);
-        fields.subject = bm_buf_view(&name);
-        assert_ok(look_at(&fields));
-    }
-}
-
-/* A to-be-signed certificate with other extensions, or of another issuer. */
-static bm_result look_raw(bm_bytes issuer, const char *extensions)
-{
-    BM_AUTO_BUF list = BM_BUF_EMPTY;
-    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
-    bm_build_fields raw = {.serial = BM_BYTES_ARRAY(fields.serial),
-                           .alg = BM_SIG_ECDSA_SHA256,
-                           .issuer = issuer,
-                           .not_before = MAKE_FROM,
-                           .not_after = MAKE_UNTIL,
-                           .subject = fields.subject,
-                           .key = fields.key};
-    uint8_t id[BM_BUILD_KEY_ID_SIZE];
-
-    make_hex(&list, extensions);
-    assert_ok(bm_build_key_id(fields.key, id));
-    assert_ok(bm_build_put_key_ids(&list, BM_BYTES_ARRAY(id), bm_buf_view(&ca.key_id)));
-    raw.extensions = bm_buf_view(&list);
-    assert_ok(bm_build_put_tbs(&tbs, &raw));
-    return look(bm_buf_view(&tbs));
-}
-
-#define BASIC "300C0603551D130101FF0402" "3000"
-#define USAGE "300E0603551D0F0101FF0404" "03020780"
-#define CLIENT "30130603551D25040C" "300A06082B06010505070302"
-#define POLICY "30130603551D20040C" "300A300806066781050B0101"
-
-static void the_keeper_signs_no_other_extensions(void **state)
-{
-    static const char *const bad[] = {
-        "",
-        BASIC USAGE CLIENT,
-        USAGE BASIC CLIENT POLICY,
-        "300F0603551D130101FF0405" "30030101FF" USAGE CLIENT POLICY,        /* CA:TRUE */
-        "300F0603551D130101FF0405" "3003010100" USAGE CLIENT POLICY,        /* CA:FALSE spelt out */
-        "30090603551D130402" "3000" USAGE CLIENT POLICY,                    /* not critical */
-        BASIC "300E0603551D0F0101FF0404" "03020204" CLIENT POLICY,          /* keyCertSign */
-        BASIC USAGE "30130603551D25040C" "300A06082B06010505070301" POLICY, /* serverAuth */
-        BASIC USAGE CLIENT "30130603551D20040C" "300A300806066781050B0102", /* another policy */
-        BASIC USAGE CLIENT POLICY "300E0603551D1104073005820378" "2E79",    /* a SAN, x.y */
-        BASIC USAGE CLIENT POLICY BASIC,
-    };
-
-    (void)state;
-    assert_ok(look_raw(bm_buf_view(&ca.subject), BASIC USAGE CLIENT POLICY));
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        if (look_raw(bm_buf_view(&ca.subject), bad[i]).code != BM_E_KEY_REFUSED)
-            fail_msg("extensions %zu were taken", i);
-    assert_code(look_raw(bm_buf_view(&subject), BASIC USAGE CLIENT POLICY), BM_E_KEY_REFUSED);
-}
-
-static void the_keeper_signs_no_ca_and_no_server(void **state)
-{
-    static const char *const name = "ca.example.com";
-    bm_ca_tls_options options = {.names = &name, .name_count = 1, .not_before = MAKE_FROM, .not_after = MAKE_UNTIL, .serial = {1}};
-    BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_bytes ders[2];
-
-    (void)state;
-    assert_ok(bm_ca_tls_certificate(&ca, ca_key, &device[BM_KEY_ECC256], &options, &der));
-    ders[0] = bm_buf_view(&der);
-    ders[1] = bm_buf_view(&ca.der);
-    for (size_t i = 0; i < 2; i++) {
-        bm_cursor at = bm_cursor_of(ders[i]);
-        bm_cursor inner;
-        bm_bytes tbs;
-
-        assert_code(look(ders[i]), BM_E_KEY_REFUSED);
-        assert_ok(bm_der_enter(&at, BM_DER_SEQUENCE, &inner));
-        assert_ok(bm_der_take_whole(&inner, BM_DER_SEQUENCE, &tbs));
-        assert_code(look(tbs), BM_E_KEY_REFUSED);
-    }
-    assert_code(look(bm_bytes_of(NULL, 0)), BM_E_KEY_REFUSED);
-}
-
-/* Is this place of a certificate inside one of its parts? */
-static bool is_inside(const uint8_t *place, bm_bytes part)
-{
-    return place >= part.data && place < part.data + part.size;
-}
-
-/* With a changed serial, date or subject it is still a certificate of ours for this key; with any other change it is not. */
-static make_verdict torture_look(bm_bytes tbs, void *context)
-{
-    const bm_bytes *good = context;
-    bm_walk_fields fields;
-
-    if (look(tbs).code != BM_OK)
-        return MAKE_REFUSED;
-    assert_ok(bm_walk_tbs(*good, &fields));
-    if (tbs.size != good->size)
-        return MAKE_VERIFIED;
-    for (size_t i = 0; i < tbs.size; i++) {
-        const uint8_t *place = good->data + i;
-
-        if (tbs.data[i] != *place && !is_inside(place, fields.serial) && !is_inside(place, fields.validity) &&
-            !is_inside(place, fields.subject))
-            return MAKE_VERIFIED;
-    }
-    return MAKE_PARSED;
-}
-
-static void the_keeper_signs_no_changed_certificate(void **state)
-{
-    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
-    bm_bytes view;
-
-    (void)state;
-    assert_ok(bm_issue_put_tbs(&tbs, &ca, BM_SIG_ECDSA_SHA256, &fields));
-    view = bm_buf_view(&tbs);
-    make_torture(view, torture_look, &view);
 }
 
 static make_verdict torture_parse(bm_bytes bytes, void *context)
@@ -502,10 +194,10 @@ static make_verdict torture_parse(bm_bytes bytes, void *context)
 static void no_changed_certificate_crashes_the_parser(void **state)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_issue_fields fields = fields_of(BM_KEY_RSA2048);
+    bm_issue_fields fields = make_fields(BM_KEY_RSA2048);
 
     (void)state;
-    issue(&fields, &der);
+    make_issued(&fields, &der);
     make_torture(bm_buf_view(&der), torture_parse, NULL);
 }
 
@@ -513,12 +205,12 @@ static void no_changed_certificate_crashes_the_parser(void **state)
 static bm_result parse_with(bm_bytes from, bm_bytes to)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+    bm_issue_fields fields = make_fields(BM_KEY_ECC256);
     bm_issued issued;
 
     fields.serial[0] = 0x5A;
     fields.serial[1] = 0xA5;
-    issue(&fields, &der);
+    make_issued(&fields, &der);
     make_replace(&der, from, to);
     return bm_issue_parse(bm_buf_view(&der), &issued);
 }
@@ -561,12 +253,12 @@ static void times_that_are_not_rfc_5280_are_refused(void **state)
 static void a_year_until_2049_is_no_generalized_time(void **state)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+    bm_issue_fields fields = make_fields(BM_KEY_ECC256);
     bm_issued issued;
 
     (void)state;
     fields.not_after = INT64_C(2524608000);
-    issue(&fields, &der);
+    make_issued(&fields, &der);
     assert_ok(bm_issue_parse(bm_buf_view(&der), &issued));
     make_replace(&der, bm_bytes_str("20500101000000Z"), bm_bytes_str("20490101000000Z"));
     assert_code(bm_issue_parse(bm_buf_view(&der), &issued), BM_E_MALFORMED);
@@ -584,17 +276,19 @@ static void a_subject_is_shown_in_printable_characters(void **state)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         BM_AUTO_BUF name = BM_BUF_EMPTY;
         BM_AUTO_BUF der = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+        bm_issue_fields fields = make_fields(BM_KEY_ECC256);
         bm_issued issued;
 
         make_hex(&name, names[i][0]);
         fields.subject = bm_buf_view(&name);
-        issue(&fields, &der);
+        make_issued(&fields, &der);
         assert_ok(bm_issue_parse(bm_buf_view(&der), &issued));
         assert_string_equal(issued.subject, names[i][1]);
         assert_string_equal(issued.common_name, names[i][2]);
     }
 }
+
+#define HEX_CN "310B30090603550403" "0C026161"
 
 static void two_common_names_and_one_too_long_are_refused(void **state)
 {
@@ -609,11 +303,11 @@ static void two_common_names_and_one_too_long_are_refused(void **state)
         assert_ok(bm_buf_put_u8(&large, 'a'));
     for (size_t i = 0; i < 2; i++) {
         BM_AUTO_BUF der = BM_BUF_EMPTY;
-        bm_issue_fields fields = fields_of(BM_KEY_ECC256);
+        bm_issue_fields fields = make_fields(BM_KEY_ECC256);
         bm_issued issued;
 
         fields.subject = bm_buf_view(names[i]);
-        issue(&fields, &der);
+        make_issued(&fields, &der);
         assert_code(bm_issue_parse(bm_buf_view(&der), &issued), BM_E_MALFORMED);
     }
 }
@@ -627,14 +321,6 @@ int main(void)
         cmocka_unit_test(what_we_issue_is_parsed_as_it_was_made),
         cmocka_unit_test(times_have_the_type_of_their_year),
         cmocka_unit_test(a_validity_that_cannot_be_is_not_written),
-        cmocka_unit_test(the_keeper_signs_what_we_issue),
-        cmocka_unit_test(the_keeper_signs_nothing_that_outlives_the_ca),
-        cmocka_unit_test(the_keeper_signs_no_odd_serial),
-        cmocka_unit_test(the_keeper_signs_no_key_of_the_ca),
-        cmocka_unit_test(the_keeper_signs_no_odd_subject),
-        cmocka_unit_test(the_keeper_signs_no_other_extensions),
-        cmocka_unit_test(the_keeper_signs_no_ca_and_no_server),
-        cmocka_unit_test(the_keeper_signs_no_changed_certificate),
         cmocka_unit_test(no_changed_certificate_crashes_the_parser),
         cmocka_unit_test(a_certificate_that_is_not_der_is_refused),
         cmocka_unit_test(times_that_are_not_rfc_5280_are_refused),
@@ -642,5 +328,5 @@ int main(void)
         cmocka_unit_test(a_subject_is_shown_in_printable_characters),
         cmocka_unit_test(two_common_names_and_one_too_long_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_ca, free_ca);
+    return cmocka_run_group_tests(tests, make_fleet_begin, make_fleet_end);
 }
