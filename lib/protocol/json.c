@@ -127,9 +127,12 @@ static void printable_name(const char *name, char out[33])
 
 BM_RESULT bm_json_check_names(bm_json *json, const char *const *names, size_t count)
 {
-    json_object_object_foreach(json, name, value)
-    {
-        (void)value;
+    struct json_object_iterator at = json_object_iter_begin(json);
+    struct json_object_iterator end = json_object_iter_end(json);
+
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        const char *name = json_object_iter_peek_name(&at);
+
         if (!is_one_of(name, names, count)) {
             char printable[33];
 
