@@ -91,7 +91,7 @@ static bool is_of_directory(const enrolment *e)
            (e->state.key.type != BM_KEY_NONE && bm_pubkey_equal(&e->state.key, &e->ik.key));
 }
 
-/* The key of device.key, when it is of the wanted type and this TPM can load it, or else a new one, whose file is on disk first. */
+/* The key of device.key, when it is of the wanted type and this TPM can load it, or else a new one, whose file is written before it is persistent. */
 static BM_RESULT load_or_create(enrolment *e, bm_key_type type, bm_tpm_ik *made)
 {
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
