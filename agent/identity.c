@@ -98,7 +98,8 @@ static void draft_name(const char *name, char draft[64])
     (void)snprintf(draft, 64, ".%s.new", name);
 }
 
-static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode_t mode, bm_bytes content)
+/* Writes a draft and leaves it open, its way to the disk begun. */
+static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode_t mode, bm_bytes content, int *draft_fd)
 {
     char draft[64];
     BM_AUTO(close_fd) int fd = -1;
@@ -114,8 +115,11 @@ static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode
             return io_error(identity, name, "cannot be written");
         content = bm_bytes_slice(content, (size_t)put, content.size - (size_t)put);
     }
-    if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+    if (fchmod(fd, mode) != 0)
         return io_error(identity, name, "cannot be written");
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    *draft_fd = fd;
+    fd = -1;
     return bm_ok();
 }
 
@@ -129,18 +133,12 @@ static BM_RESULT place_draft(const bm_identity *identity, const char *name)
     return bm_ok();
 }
 
-static BM_RESULT sync_directory(const bm_identity *identity)
-{
-    if (fsync(identity->fd) != 0)
-        return io_error(identity, "", "cannot be synced");
-    return bm_ok();
-}
-
 BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem)
 {
-    BM_TRY(write_draft(identity, key_name, 0600, pem));
-    BM_TRY(place_draft(identity, key_name));
-    return sync_directory(identity);
+    BM_AUTO(close_fd) int fd = -1;
+
+    BM_TRY(write_draft(identity, key_name, 0600, pem, &fd));
+    return place_draft(identity, key_name);
 }
 
 BM_RESULT bm_identity_put_openssl(bm_buf *out)
@@ -185,23 +183,48 @@ static BM_RESULT put_contents(uint32_t handle, const bm_reply_certificate *reply
     return bm_buf_putf(&content[F_RENEW], "%s\n", renew_after);
 }
 
-static BM_RESULT replace_files(const bm_identity *identity, const bm_buf content[F_COUNT])
-{
-    bool same[F_COUNT] = {false};
+/* Files that are on their way to the disk; -1: none. The last is device.key. */
+typedef struct {
+    int fd[F_COUNT + 1];
+} drafts;
 
+static void drafts_fini(drafts *open_drafts)
+{
+    for (size_t i = 0; i <= F_COUNT; i++)
+        close_fd(&open_drafts->fd[i]);
+}
+
+static BM_RESULT write_drafts(const bm_identity *identity, const bm_buf content[F_COUNT], drafts *open_drafts)
+{
     for (size_t i = 0; i < F_COUNT; i++) {
         BM_AUTO_BUF old = BM_BUF_EMPTY;
         bool found;
 
         BM_TRY(bm_identity_read(identity, names[i], &old, &found));
-        same[i] = found && bm_bytes_equal(bm_buf_view(&old), bm_buf_view(&content[i]));
-        if (!same[i])
-            BM_TRY(write_draft(identity, names[i], 0644, bm_buf_view(&content[i])));
+        if (!found || !bm_bytes_equal(bm_buf_view(&old), bm_buf_view(&content[i])))
+            BM_TRY(write_draft(identity, names[i], 0644, bm_buf_view(&content[i]), &open_drafts->fd[i]));
     }
+    open_drafts->fd[F_COUNT] = openat(identity->fd, key_name, O_RDONLY | O_CLOEXEC);
+    return bm_ok();
+}
+
+/* All are written before the first is waited for, so that the disk has one pause and not one for each. */
+static BM_RESULT replace_files(const bm_identity *identity, const bm_buf content[F_COUNT])
+{
+    BM_AUTO(drafts_fini) drafts open_drafts;
+
+    for (size_t i = 0; i <= F_COUNT; i++)
+        open_drafts.fd[i] = -1;
+    BM_TRY(write_drafts(identity, content, &open_drafts));
+    for (size_t i = 0; i <= F_COUNT; i++)
+        if (open_drafts.fd[i] >= 0 && fsync(open_drafts.fd[i]) != 0)
+            return io_error(identity, i < F_COUNT ? names[i] : key_name, "cannot be written");
     for (size_t i = 0; i < F_COUNT; i++)
-        if (!same[i])
+        if (open_drafts.fd[i] >= 0)
             BM_TRY(place_draft(identity, names[i]));
-    return sync_directory(identity);
+    if (fsync(identity->fd) != 0)
+        return io_error(identity, "", "cannot be synced");
+    return bm_ok();
 }
 
 BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply)

@@ -47,10 +47,13 @@ void bm_identity_close(bm_identity *identity);
 /* Appends the content of a file; `found` is false when there is none. BM_E_IO, also above 64 KiB. */
 BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf *out, bool *found);
 
-/* Replaces device.key, on disk when this returns; BM_E_IO. */
+/*
+ * Replaces device.key, which is on disk for certain when bm_identity_save has returned: until then no certificate depends on it, and a
+ * key whose file a power failure took is replaced by the next run. BM_E_IO.
+ */
 BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem);
 
-/* Replaces all the other files from what the server answered, on disk when this returns; BM_E_IO. */
+/* Replaces all the other files from what the server answered; they and device.key are on disk when this returns. BM_E_IO. */
 BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
