@@ -2,6 +2,7 @@
 # credentials.sh TEMPLATE: an EK and an identity key made in a software TPM from our templates are what tpm2-tools makes
 # there with its own; Names are the TPM's; the TPM opens our credentials, leading zeros and all, and no changed one; and
 # we open those of tpm2_makecredential.
+# shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 template=$1
 : "${ORACLE:?the helper program}"

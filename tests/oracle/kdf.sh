@@ -1,5 +1,6 @@
 #!/bin/bash
 # KDFa and KDFe against `openssl kdf` (KBKDF in counter mode, SSKDF), and our templates against libtss2-mu.
+# shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 : "${ORACLE:?the helper program}"
 
