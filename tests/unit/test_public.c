@@ -119,70 +119,71 @@ typedef struct {
     const char *bytes;
 } edit;
 
+static const edit wrong_fields[] = {
+    {area_ecc_ik, AT_TYPE, "0008"},            /* KEYEDHASH */
+    {area_ecc_ik, AT_TYPE, "0025"},            /* SYMCIPHER */
+    {area_ecc_ik, AT_TYPE, "0001"},            /* RSA, with the parameters of ECC */
+    {area_rsa_ik, AT_TYPE, "0023"},            /* ECC, with the parameters of RSA */
+    {area_ecc_ik, AT_TYPE, "0000"},            /* no type */
+    {area_ecc_ik, AT_NAME_ALG, "0004"},        /* SHA-1 */
+    {area_ecc_ik, AT_NAME_ALG, "0010"},        /* NULL: an object without a Name */
+    {area_ecc_ik, AT_NAME_ALG, "0012"},        /* SM3 */
+    {area_ecc_ik, AT_ATTRIBUTES, "80040472"},  /* reserved bits */
+    {area_ecc_ik, AT_ATTRIBUTES, "00140472"},
+    {area_ecc_ik, AT_ATTRIBUTES, "00041472"},
+    {area_ecc_ik, AT_ATTRIBUTES, "00040473"},
+    {area_ecc_ik, AT_ATTRIBUTES, "0004047a"},
+    {area_ecc_ik, AT_ATTRIBUTES, "00040572"},  /* firmwareLimited of newer TPMs */
+    {area_ecc_ik, AT_POLICY, "0001"},          /* a policy of one byte */
+    {area_ecc_ik, AT_POLICY, "ffff"},
+    {area_l2_ek, AT_POLICY, "001f"},
+    {area_l2_ek, AT_POLICY, "0030"},
+    {area_ecc_ik, AT_SYMMETRIC, "0006"},       /* AES without its parameters */
+    {area_ecc_ik, AT_SYMMETRIC, "0025"},
+    {area_ecc_ik, AT_SYMMETRIC, "0013"},       /* SM4 */
+    {area_l2_ek, 42, "0003"},                  /* TDES */
+    {area_l2_ek, 44, "0040"},                  /* AES-64 */
+    {area_l2_ek, 44, "0081"},
+    {area_l2_ek, 46, "0006"},                  /* no mode */
+    {area_l2_ek, 46, "0045"},
+    {area_ecc_ik, AT_SCHEME, "0014"},          /* RSASSA on ECC */
+    {area_ecc_ik, AT_SCHEME, "001a"},          /* ECDAA */
+    {area_ecc_ik, AT_SCHEME, "0019"},          /* ECDH */
+    {area_rsa_ik, AT_SCHEME, "0018"},          /* ECDSA on RSA */
+    {area_rsa_ik, AT_SCHEME, "0017"},          /* OAEP */
+    {area_rsa_ik, AT_SCHEME, "0015"},          /* RSAES */
+    {area_rsa_ik, AT_RSA_BITS, "0400"},        /* 1024 bits */
+    {area_rsa_ik, AT_RSA_BITS, "0c00"},        /* 3072 bits, and a modulus of 2048 */
+    {area_rsa_ik, AT_RSA_BITS, "0801"},
+    {area_rsa_ik, AT_RSA_BITS, "0000"},
+    {area_rsa_ik, AT_RSA_UNIQUE, "00ff"},
+    {area_rsa_ik, AT_RSA_UNIQUE, "0101"},
+    {area_rsa_ik, AT_RSA_UNIQUE, "0000"},
+    {area_rsa_ik, AT_RSA_UNIQUE + 2, "6d"},    /* a modulus of 2047 bits */
+    {area_rsa_ik, AT_RSA_UNIQUE + 2, "00"},
+    {area_ecc_ik, AT_ECC_CURVE, "0001"},       /* P-192 */
+    {area_ecc_ik, AT_ECC_CURVE, "0010"},       /* BN-256 */
+    {area_ecc_ik, AT_ECC_CURVE, "0020"},       /* SM2 */
+    {area_ecc_ik, AT_ECC_CURVE, "0000"},
+    {area_ecc_ik, AT_ECC_KDF, "0020"},         /* KDF1_SP800_56A */
+    {area_ecc_ik, AT_ECC_KDF, "0000"},
+    {area_ecc_ik, AT_ECC_X, "0021"},           /* a coordinate larger than the field */
+    {area_ecc_ik, AT_ECC_X, "0000"},
+    {area_ecc_ik, AT_ECC_Y, "0021"},
+    {area_ecc_ik, AT_ECC_Y, "001f"},           /* a byte left over */
+};
+
 static void fields_that_are_wrong_are_refused(void **state)
 {
-    static const edit edits[] = {
-        {area_ecc_ik, AT_TYPE, "0008"},            /* KEYEDHASH */
-        {area_ecc_ik, AT_TYPE, "0025"},            /* SYMCIPHER */
-        {area_ecc_ik, AT_TYPE, "0001"},            /* RSA, with the parameters of ECC */
-        {area_rsa_ik, AT_TYPE, "0023"},            /* ECC, with the parameters of RSA */
-        {area_ecc_ik, AT_TYPE, "0000"},            /* no type */
-        {area_ecc_ik, AT_NAME_ALG, "0004"},        /* SHA-1 */
-        {area_ecc_ik, AT_NAME_ALG, "0010"},        /* NULL: an object without a Name */
-        {area_ecc_ik, AT_NAME_ALG, "0012"},        /* SM3 */
-        {area_ecc_ik, AT_ATTRIBUTES, "80040472"},  /* reserved bits */
-        {area_ecc_ik, AT_ATTRIBUTES, "00140472"},
-        {area_ecc_ik, AT_ATTRIBUTES, "00041472"},
-        {area_ecc_ik, AT_ATTRIBUTES, "00040473"},
-        {area_ecc_ik, AT_ATTRIBUTES, "0004047a"},
-        {area_ecc_ik, AT_ATTRIBUTES, "00040572"},  /* firmwareLimited of newer TPMs */
-        {area_ecc_ik, AT_POLICY, "0001"},          /* a policy of one byte */
-        {area_ecc_ik, AT_POLICY, "ffff"},
-        {area_l2_ek, AT_POLICY, "001f"},
-        {area_l2_ek, AT_POLICY, "0030"},
-        {area_ecc_ik, AT_SYMMETRIC, "0006"},       /* AES without its parameters */
-        {area_ecc_ik, AT_SYMMETRIC, "0025"},
-        {area_ecc_ik, AT_SYMMETRIC, "0013"},       /* SM4 */
-        {area_l2_ek, 42, "0003"},                  /* TDES */
-        {area_l2_ek, 44, "0040"},                  /* AES-64 */
-        {area_l2_ek, 44, "0081"},
-        {area_l2_ek, 46, "0006"},                  /* no mode */
-        {area_l2_ek, 46, "0045"},
-        {area_ecc_ik, AT_SCHEME, "0014"},          /* RSASSA on ECC */
-        {area_ecc_ik, AT_SCHEME, "001a"},          /* ECDAA */
-        {area_ecc_ik, AT_SCHEME, "0019"},          /* ECDH */
-        {area_rsa_ik, AT_SCHEME, "0018"},          /* ECDSA on RSA */
-        {area_rsa_ik, AT_SCHEME, "0017"},          /* OAEP */
-        {area_rsa_ik, AT_SCHEME, "0015"},          /* RSAES */
-        {area_rsa_ik, AT_RSA_BITS, "0400"},        /* 1024 bits */
-        {area_rsa_ik, AT_RSA_BITS, "0c00"},        /* 3072 bits, and a modulus of 2048 */
-        {area_rsa_ik, AT_RSA_BITS, "0801"},
-        {area_rsa_ik, AT_RSA_BITS, "0000"},
-        {area_rsa_ik, AT_RSA_UNIQUE, "00ff"},
-        {area_rsa_ik, AT_RSA_UNIQUE, "0101"},
-        {area_rsa_ik, AT_RSA_UNIQUE, "0000"},
-        {area_rsa_ik, AT_RSA_UNIQUE + 2, "6d"},    /* a modulus of 2047 bits */
-        {area_rsa_ik, AT_RSA_UNIQUE + 2, "00"},
-        {area_ecc_ik, AT_ECC_CURVE, "0001"},       /* P-192 */
-        {area_ecc_ik, AT_ECC_CURVE, "0010"},       /* BN-256 */
-        {area_ecc_ik, AT_ECC_CURVE, "0020"},       /* SM2 */
-        {area_ecc_ik, AT_ECC_CURVE, "0000"},
-        {area_ecc_ik, AT_ECC_KDF, "0020"},         /* KDF1_SP800_56A */
-        {area_ecc_ik, AT_ECC_KDF, "0000"},
-        {area_ecc_ik, AT_ECC_X, "0021"},           /* a coordinate larger than the field */
-        {area_ecc_ik, AT_ECC_X, "0000"},
-        {area_ecc_ik, AT_ECC_Y, "0021"},
-        {area_ecc_ik, AT_ECC_Y, "001f"},           /* a byte left over */
-    };
     bm_tpm_public public;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
-        BM_AUTO_BUF area = area_with(edits[i].area, edits[i].at, edits[i].bytes);
+    for (size_t i = 0; i < sizeof(wrong_fields) / sizeof(wrong_fields[0]); i++) {
+        BM_AUTO_BUF area = area_with(wrong_fields[i].area, wrong_fields[i].at, wrong_fields[i].bytes);
         bm_result result = bm_tpm_public_parse(bm_buf_view(&area), &public);
 
         if (result.code != BM_E_MALFORMED)
-            fail_msg("edit %zu (%s at %zu): %s", i, edits[i].bytes, edits[i].at, bm_code_name(result.code));
+            fail_msg("edit %zu (%s at %zu): %s", i, wrong_fields[i].bytes, wrong_fields[i].at, bm_code_name(result.code));
     }
 }
 
