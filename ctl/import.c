@@ -36,11 +36,6 @@ typedef struct {
     size_t added;
 } table;
 
-static void table_fini(table *t)
-{
-    free(t->rows);
-}
-
 /* One problem more; the first of them are shown. */
 static void complain(table *t, unsigned line, bm_result why)
 {
@@ -198,16 +193,24 @@ static BM_RESULT put_rows(bm_store *store, void *context)
                     t->problems == 1 ? "is" : "are");
 }
 
+static BM_RESULT import(table *t)
+{
+    BM_AUTO_BUF text = BM_BUF_EMPTY;
+    const char *slash = strrchr(t->file, '/');
+
+    t->directory_size = slash == NULL ? 0 : (size_t)(slash - t->file) + 1;
+    BM_TRY(bm_ctl_files_read(t->file, CSV_MAX, &text));
+    BM_TRY(read_table(t, bm_buf_view(&text)));
+    BM_TRY(bm_ctl_state_change(t->ctl, put_rows, t));
+    printf("%zu added, %zu unchanged\n", t->added, t->count - t->added);
+    return bm_ctl_output_flush();
+}
+
 BM_RESULT bm_ctl_import_run(const bm_ctl *ctl)
 {
-    BM_AUTO(table_fini) table t = {.ctl = ctl, .file = ctl->arguments[0]};
-    BM_AUTO_BUF text = BM_BUF_EMPTY;
-    const char *slash = strrchr(t.file, '/');
+    table t = {.ctl = ctl, .file = ctl->arguments[0]};
+    bm_result result = import(&t);
 
-    t.directory_size = slash == NULL ? 0 : (size_t)(slash - t.file) + 1;
-    BM_TRY(bm_ctl_files_read(t.file, CSV_MAX, &text));
-    BM_TRY(read_table(&t, bm_buf_view(&text)));
-    BM_TRY(bm_ctl_state_change(ctl, put_rows, &t));
-    printf("%zu added, %zu unchanged\n", t.added, t.count - t.added);
-    return bm_ctl_output_flush();
+    free(t.rows);
+    return result;
 }

@@ -37,10 +37,9 @@ typedef struct {
 } making;
 
 /* What may be in the directory while it is made, files before the directories that hold them. */
-static const char *const parts[] = {BM_STATE_CA,      BM_STATE_TLS,       BM_STATE_CONFIG,
-                                    BM_STATE_CA_KEY,  BM_STATE_TICKET_KEY, BM_STATE_TLS_KEY,
-                                    BM_PASSPHRASE_FILE, BM_STATE_DATABASE, BM_STATE_DATABASE "-wal",
-                                    BM_STATE_DATABASE "-shm"};
+static const char *const parts[] = {BM_STATE_CA,       BM_STATE_TLS,        BM_STATE_CONFIG,       BM_STATE_CA_KEY,
+                                    BM_STATE_TICKET_KEY, BM_STATE_TLS_KEY,  BM_PASSPHRASE_FILE,    BM_STATE_DATABASE,
+                                    BM_STATE_DATABASE_WAL, BM_STATE_DATABASE_SHM};
 
 static const char *text_of(const bm_buf *path)
 {

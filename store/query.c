@@ -7,7 +7,7 @@
 #define CERTIFICATE_TABLES "certificate c JOIN device d ON d.id = c.device_id JOIN log l ON l.seq = c.log_seq"
 
 static const char *const texts[BM_SQL_COUNT] = {
-#define X(id, sql) [BM_SQL_##id] = sql,
+#define X(id, sql) [BM_SQL_##id] = (sql),
 #include "store/statements.def"
 #undef X
 };

@@ -106,7 +106,7 @@ static BM_RESULT make_file(const char *path)
 
 static BM_RESULT check_is_ours(sqlite3 *db, const char *path)
 {
-    int64_t value;
+    int64_t value = 0;
 
     BM_TRY(read_number(db, "PRAGMA application_id", &value));
     if (value != APPLICATION_ID)
