@@ -19,8 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RESTARTS_MAX 10
-#define RESTARTS_WINDOW_MS 10000
 #define BACKOFF_MS 25
 #define BACKOFF_MAX_MS 1000
 #define SERVERS_STOP_MS 6000
@@ -47,8 +45,6 @@ typedef struct {
     size_t child_count;
     monitor_phase phase;
     int64_t stop_by; /* when what still runs is killed */
-    int64_t restarts[RESTARTS_MAX]; /* the times of the last ones, in turn */
-    size_t restart_count;
     int signal_fd;
     int exit_code;
 } monitor_self;
@@ -104,31 +100,33 @@ static bool step_stop(monitor_self *monitor)
     return !is_running(monitor, 0, monitor->child_count);
 }
 
-/* How many restarts there were of late. */
-static size_t recent_restarts(const monitor_self *monitor, int64_t now)
+/* How often a process died of late. */
+static size_t recent_deaths(const bm_monitor_child *child, int64_t now)
 {
-    size_t kept = monitor->restart_count < RESTARTS_MAX ? monitor->restart_count : RESTARTS_MAX;
+    size_t kept = child->death_count < BM_MONITOR_DEATHS_MAX ? child->death_count : BM_MONITOR_DEATHS_MAX;
     size_t recent = 0;
 
     for (size_t i = 0; i < kept; i++)
-        recent += now - monitor->restarts[i] < RESTARTS_WINDOW_MS;
+        recent += now - child->deaths[i] < BM_MONITOR_DEATHS_MS;
     return recent;
 }
 
-/* When to start it again: at once, and later and later when there are many of them. */
+/* When to start it again: at once, and later and later when it keeps dying. */
 static void plan_restart(monitor_self *monitor, bm_monitor_child *child)
 {
     int64_t now = now_ms();
-    size_t recent = recent_restarts(monitor, now);
+    size_t recent = recent_deaths(child, now);
     int64_t wait = recent == 0 ? 0 : (int64_t)BACKOFF_MS << recent;
+    char name[24];
 
-    if (recent >= RESTARTS_MAX) {
-        bm_log_line(&monitor->log, "gave up: processes died %d times in %d seconds; the lines above say why", RESTARTS_MAX + 1,
-                    RESTARTS_WINDOW_MS / 1000);
+    if (recent >= BM_MONITOR_DEATHS_MAX) {
+        bm_monitor_child_name(child, name);
+        bm_log_line(&monitor->log, "gave up: %s died %d times in %d seconds; the lines above say why", name, BM_MONITOR_DEATHS_MAX + 1,
+                    BM_MONITOR_DEATHS_MS / 1000);
         stop(monitor, 1);
         return;
     }
-    monitor->restarts[monitor->restart_count++ % RESTARTS_MAX] = now;
+    child->deaths[child->death_count++ % BM_MONITOR_DEATHS_MAX] = now;
     child->start_at = now + (wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS) + 1;
 }
 
