@@ -75,13 +75,17 @@ static BM_RESULT prepare(enrolment *e)
     return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
 }
 
-/* The key that --key, the key at the handle and the EK give, in this order. */
+/* The type that --key, the key at the handle, the one in device.key and the EK give, in this order. */
 static bm_key_type wanted_key(const enrolment *e)
 {
+    bm_key_type filed = bm_tpm_ik_type_of(bm_buf_view(&e->file_public));
+
     if (e->options->key != BM_KEY_NONE)
         return e->options->key;
     if (e->ik.key.type != BM_KEY_NONE)
         return e->ik.key.type;
+    if (filed != BM_KEY_NONE)
+        return filed;
     return bm_pubkey_is_rsa(e->ek.key.type) ? BM_KEY_RSA2048 : e->ek.key.type;
 }
 

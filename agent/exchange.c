@@ -71,11 +71,12 @@ static BM_RESULT set_options(bm_exchange *exchange)
 
 BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exchange)
 {
-    BM_AUTO(bm_exchange_freep) bm_exchange *made = calloc(1, sizeof(*made));
+    BM_AUTO(bm_exchange_freep) bm_exchange *made = NULL;
 
-    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     if (ca != NULL && access(ca, R_OK) != 0)
         return bm_failf(BM_E_IO, "%s cannot be read: give with --ca the file that verifies the server", ca);
+    made = calloc(1, sizeof(*made));
+    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->server = server;
     made->ca = ca;
     BM_CHECK(curl_global_init(CURL_GLOBAL_SSL) == CURLE_OK, BM_E_INTERNAL, "libcurl cannot be initialised");

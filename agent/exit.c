@@ -39,7 +39,7 @@ bm_exit_status bm_exit_status_of(bm_result result)
 /* The details that this program writes for these codes say what to do; for others the code's own advice comes behind the detail. */
 static bool says_what_to_do(bm_code code)
 {
-    return code == BM_E_USAGE || code == BM_E_TPM || code == BM_E_TPM_HANDLE_TAKEN || code == BM_E_EK_MISMATCH ||
+    return code == BM_E_USAGE || code == BM_E_TPM || code == BM_E_TPM_AUTH || code == BM_E_TPM_HANDLE_TAKEN || code == BM_E_EK_MISMATCH ||
            code == BM_E_NETWORK || code == BM_E_SERVER_REFUSED || code == BM_E_IO;
 }
 

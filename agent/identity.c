@@ -70,6 +70,15 @@ static void close_fd(const int *fd)
         (void)close(*fd);
 }
 
+/* Takes a descriptor away from its scope. */
+static int release_fd(int *fd)
+{
+    int released = *fd;
+
+    *fd = -1;
+    return released;
+}
+
 BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf *out, bool *found)
 {
     BM_AUTO(close_fd) int fd = openat(identity->fd, name, O_RDONLY | O_CLOEXEC);
@@ -118,8 +127,7 @@ static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode
     if (fchmod(fd, mode) != 0)
         return io_error(identity, name, "cannot be written");
     (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    *draft_fd = fd;
-    fd = -1;
+    *draft_fd = release_fd(&fd);
     return bm_ok();
 }
 

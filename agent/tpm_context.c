@@ -75,7 +75,9 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
     if (code == TPM2_RC_LOCKOUT)
         return bm_failf(BM_E_TPM_LOCKOUT, "%s was refused (0x%x, %s)", command, rc, text);
     if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_AUTH_MISSING)
-        return bm_failf(BM_E_TPM_AUTH, "%s was refused (0x%x, %s)", command, rc, text);
+        return bm_failf(BM_E_TPM_AUTH,
+                        "%s was refused (0x%x, %s): the owner and the endorsement hierarchy must have empty authorisation values",
+                        command, rc, text);
     return bm_failf(BM_E_TPM, "%s failed with 0x%x (%s): %s", command, rc, text, advice_of(rc));
 }
 

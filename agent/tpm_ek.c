@@ -164,8 +164,8 @@ BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices,
     if (ek->row != NULL)
         return bm_ok();
     if (seen != 0)
-        return bm_failf(BM_E_EK_MISMATCH, "the TPM's NV memory has an EK certificate (0x%08x), but for another key than this TPM's EK",
-                        seen);
+        return bm_failf(BM_E_EK_MISMATCH, "the EK certificate at NV index 0x%08x is not for this TPM's EK: have the device's maker write the right one, "
+                        "or remove it and enrol by the inventory", seen);
     for (unsigned id = 0; id < BM_EK_TEMPLATE_COUNT; id++) {
         result = bm_tpm_ek_recreate(context, indices, bm_template_ek((bm_ek_template_id)id), ek);
         if (result.code == BM_OK || !is_about_template(result))

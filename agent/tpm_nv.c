@@ -45,7 +45,8 @@ BM_RESULT bm_tpm_nv_read(bm_tpm_context *context, uint32_t index, bm_buf *out)
     if (size > BM_TPM_NV_MAX)
         return bm_failf(BM_E_TPM_RESPONSE, "NV index 0x%08x is larger than anything that belongs there", index);
     if ((attributes & (TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD)) == 0)
-        return bm_failf(BM_E_TPM_AUTH, "NV index 0x%08x can be read neither with its own authorisation nor the owner's", index);
+        return bm_failf(BM_E_TPM_AUTH, "NV index 0x%08x can be read neither with its own authorisation nor the owner's: "
+                        "have the device's maker permit it", index);
     for (uint16_t offset = 0; offset < size;) {
         uint32_t left = (uint32_t)(size - offset);
         uint32_t most = context->nv_buffer_max < TPM2_MAX_NV_BUFFER_SIZE ? context->nv_buffer_max : TPM2_MAX_NV_BUFFER_SIZE;

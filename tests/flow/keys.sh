@@ -1,0 +1,80 @@
+#!/bin/bash
+# keys.sh: what the agent does with keys and files that are there already, that were lost, or that are somebody else's.
+. "$(dirname "$0")/../lab/lab.sh"
+lab_begin
+lab_ca one
+lab_server one
+lab_tpm one --ek L-2
+id=$LAB/id-SN1
+
+# name [HANDLE]: the Name of the key at a handle.
+name() {
+    tpm2_readpublic -c "${1:-0x81020000}" | sed -n 's/^name: //p'
+}
+
+lab_say "the key at the handle is kept at renewal, also when its file was removed"
+lab_enroll one one SN1 --key ecc256
+first=$(name)
+rm "$id/device.key"
+lab_enroll one one SN1 --renew
+[[ $(name) == "$first" ]] || lab_die "another key"
+
+lab_say "a key of another type is not replaced"
+lab_fails lab_enroll one one SN1 --key rsa2048
+lab_said 'another --handle'
+[[ $(name) == "$first" ]] || lab_die "another key"
+
+lab_say "but it is with --renew, and that needs to be said once alone"
+lab_enroll one one SN1 --key ecc384 --renew
+lab_identity_good "$id" one one
+[[ $(name) != "$first" ]] || lab_die "the same key"
+lab_enroll one one SN1
+lab_enroll one one SN1 --renew
+openssl x509 -in "$id/device.crt" -noout -text | grep -qF 'NIST CURVE: P-384' || lab_die "another type than before"
+
+lab_say "the handle was emptied: the key of device.key takes its place"
+first=$(name)
+tpm2_evictcontrol -Q -C o -c 0x81020000 >/dev/null
+lab_enroll one one SN1
+lab_identity_good "$id" one one
+[[ $(name) == "$first" ]] || lab_die "another key"
+
+lab_say "the state directory was lost: a new key takes the place of the old"
+rm -r "$id"
+lab_enroll one one SN1
+lab_identity_good "$id" one one
+[[ $(name) != "$first" ]] || lab_die "the same key"
+
+lab_say "TPM2_Clear took the key: a new one is made"
+tpm2_clear -Q -c p
+lab_enroll one one SN1
+lab_identity_good "$id" one one
+
+lab_say "files are damaged: they are replaced"
+echo nonsense | tee "$id/device.crt" "$id/chain.crt" "$id/renew_after" >/dev/null
+lab_enroll one one SN1
+lab_identity_good "$id" one one
+
+lab_say "another agent is at work in the directory"
+lab_agent one one SN1 --renew
+exec 9<"$id"
+flock 9
+lab_fails "${AGENT[@]}"
+lab_said 'at work'
+exec 9<&-
+
+lab_say "the TPM is full of what others left, and has no resource manager"
+lab_use_tpm one
+for i in 1 2 3; do
+    tpm2_createprimary -Q -C n -G ecc -c "$LAB/other$i.ctx"
+done
+rm -r "$id"
+lab_enroll one one SN1 --key ecc256 --renew
+lab_identity_good "$id" one one
+lab_tpm_clean one
+
+lab_say "the owner hierarchy has a password"
+tpm2_changeauth -Q -c o secret
+lab_fails lab_enroll one one SN1 --key ecc256 --handle 0x81020009 --state "$LAB/id-auth"
+lab_said 'authorisation'
+lab_tpm_clean one
