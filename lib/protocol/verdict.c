@@ -68,26 +68,30 @@ static BM_RESULT judge_ik(const bm_subject *subject, const bm_profile *profile)
     return bm_result_as(bm_weak_check(&subject->ik.key), BM_E_IK_WEAK);
 }
 
+static BM_RESULT judge_ek(bm_subject *subject)
+{
+    subject->ek_template = bm_template_match_ek(&subject->ek);
+    BM_CHECK(subject->ek_template != NULL, BM_E_EK_TEMPLATE, NULL);
+    return bm_result_as(bm_weak_check(&subject->ek.key), BM_E_EK_WEAK);
+}
+
 /*
- * The EK as its template and its certificate say it must be: the template fixes all but the key, the certificate the key. With the
- * rule `inventory` the certificate may be missing; one that was sent is the EK's own all the same.
+ * The template fixes all of the EK but its key, the certificate the key. With the rule `inventory` the certificate may be missing; one
+ * that was sent is the EK's own all the same.
  */
-static BM_RESULT judge_ek(const bm_request *request, const bm_profile *profile, int64_t now, bm_subject *subject, bm_ekc **ekc)
+static BM_RESULT judge_ekc(const bm_request *request, const bm_profile *profile, int64_t now, const bm_subject *subject, bm_ekc **ekc)
 {
     bool required = profile->trust != BM_TRUST_INVENTORY;
 
-    subject->ek_template = bm_template_match_ek(&subject->ek);
-    BM_CHECK(subject->ek_template != NULL, BM_E_EK_TEMPLATE, NULL);
     BM_CHECK(!required || request->ek_certificate.size > 0, BM_E_EKC_MISSING, NULL);
     if (request->ek_certificate.size > 0) {
         BM_TRY(bm_ekc_parse(bm_buf_view(&request->ek_certificate), ekc));
         BM_CHECK(bm_pubkey_equal(bm_ekc_key(*ekc), &subject->ek.key), BM_E_EK_MISMATCH, NULL);
     }
-    if (required) {
-        BM_TRY(bm_ekc_check_usage(*ekc));
-        BM_TRY(bm_ekc_check_validity(*ekc, now));
-    }
-    return bm_result_as(bm_weak_check(&subject->ek.key), BM_E_EK_WEAK);
+    if (!required)
+        return bm_ok();
+    BM_TRY(bm_ekc_check_usage(*ekc));
+    return bm_ekc_check_validity(*ekc, now);
 }
 
 /* The identity derived from an EK. */
@@ -141,17 +145,29 @@ static BM_RESULT judge_chain(const bm_request *request, const bm_profile *profil
     return bm_ok();
 }
 
+/* At getCertificate: the certificate is the one that this server verified for getChallenge, and its dates, anchor and class are still good. */
+static bool recall(const bm_profile *profile, const bm_anchors *anchors, int64_t now, bm_subject *subject)
+{
+    subject->certified = profile->trust != BM_TRUST_INVENTORY && bm_anchors_recall(anchors, subject->fields.ek_certificate,
+                                                                                   profile->classes, now, &subject->anchor);
+    return subject->certified;
+}
+
 BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now,
                            bm_judge_depth depth, bm_subject *subject)
 {
     BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
+    bool known;
 
     BM_TRY(judge_ik(subject, profile));
-    BM_TRY(judge_ek(request, profile, now, subject, &ekc));
+    BM_TRY(judge_ek(subject));
+    known = depth == BM_JUDGE_AGAIN && recall(profile, anchors, now, subject);
+    if (!known)
+        BM_TRY(judge_ekc(request, profile, now, subject, &ekc));
     BM_TRY(judge_claim(profile, subject));
     if (depth == BM_JUDGE_ALL && subject->ek_key == NULL)
         BM_TRY(judge_keys(subject));
-    return judge_chain(request, profile, anchors, ekc, now, subject);
+    return known ? bm_ok() : judge_chain(request, profile, anchors, ekc, now, subject);
 }
 
 static BM_RESULT answer(const char *identity, char out[BM_IDENTITY_MAX + 1])

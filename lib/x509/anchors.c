@@ -3,6 +3,7 @@
 #include "crypto/evp.h"
 #include "x509/ekc_x509.h"
 #include "x509/name.h"
+#include "x509/seen.h"
 #include "x509/walk.h"
 
 #include <openssl/err.h>
@@ -37,6 +38,7 @@ struct bm_anchors {
     STACK_OF(X509) *trusted; /* borrowed from the rows, in their order */
     issuer remembered[REMEMBERED_MAX];
     size_t next; /* where the next one is remembered: the oldest */
+    bm_seen seen; /* EK certificates that chained to one of the rows */
 };
 
 /* One call of bm_anchors_verify. */
@@ -446,22 +448,49 @@ static BM_RESULT check_shapes(const search *find)
     return bm_ok();
 }
 
+static BM_RESULT put_match(const anchor_row *row, const bool accepted[BM_CLASS_COUNT], bm_anchor_match *match)
+{
+    if (!accepted[row->class])
+        return bm_failf(BM_E_EKC_CLASS, "its anchor is of class %s", bm_anchors_class_name(row->class));
+    match->class = row->class;
+    return bm_bytes_copy_exact(BM_BYTES_ARRAY(row->self.sha256), match->anchor_sha256, BM_SHA256_SIZE);
+}
+
+/* Remembers what bm_anchors_recall may say of this certificate. */
+static BM_RESULT remember(const search *find, const bm_ekc *ekc, const issuer *found)
+{
+    bm_seen_row row = {.used = true, .anchor = found->anchor};
+
+    BM_TRY(bm_hash_sha256(bm_ekc_der(ekc), row.sha256));
+    BM_TRY(bm_ekc_dates(find->leaf, &row.from, &row.until));
+    row.from = row.from > found->from ? row.from : found->from;
+    row.until = row.until < found->until ? row.until : found->until;
+    bm_seen_put(&find->anchors->seen, &row);
+    return bm_ok();
+}
+
 BM_RESULT bm_anchors_verify(bm_anchors *anchors, const bm_ekc *ekc, const bm_bytes *chain, size_t chain_count,
                             const bool accepted[BM_CLASS_COUNT], int64_t now, bm_anchor_match *match)
 {
     search find = {.anchors = anchors, .leaf = bm_ekc_x509(ekc), .chain = chain, .chain_count = chain_count, .now = now};
     const issuer *found = NULL;
-    const anchor_row *row;
 
     find.cause = bm_fail(BM_E_EKC_UNTRUSTED, "no anchor issued it, and none of the chain that was sent with it did");
     BM_TRY(check_shapes(&find));
     BM_TRY(find_issuer(&find, &found));
     BM_TRY(check_constraints(found, find.leaf));
-    row = &anchors->rows[found->anchor];
-    if (!accepted[row->class])
-        return bm_failf(BM_E_EKC_CLASS, "its anchor is of class %s", bm_anchors_class_name(row->class));
+    BM_TRY(put_match(&anchors->rows[found->anchor], accepted, match));
     BM_TRY(bm_ekc_check_validity(ekc, now));
     BM_CHECK(is_current(found, now), BM_E_EKC_VALIDITY, "a CA certificate of the chain is not valid at this time");
-    match->class = row->class;
-    return bm_bytes_copy_exact(BM_BYTES_ARRAY(row->self.sha256), match->anchor_sha256, BM_SHA256_SIZE);
+    return remember(&find, ekc, found);
+}
+
+bool bm_anchors_recall(const bm_anchors *anchors, const uint8_t ekc_sha256[BM_SHA256_SIZE], const bool accepted[BM_CLASS_COUNT],
+                       int64_t now, bm_anchor_match *match)
+{
+    const bm_seen_row *row = bm_seen_get(&anchors->seen, ekc_sha256);
+
+    if (row == NULL || now < row->from || now > row->until)
+        return false;
+    return put_match(&anchors->rows[row->anchor], accepted, match).code == BM_OK;
 }

@@ -54,4 +54,12 @@ typedef struct {
 BM_RESULT bm_anchors_verify(bm_anchors *anchors, const bm_ekc *ekc, const bm_bytes *chain, size_t chain_count,
                             const bool accepted[BM_CLASS_COUNT], int64_t now, bm_anchor_match *match);
 
+/*
+ * Was this very EK certificate (SHA-256 of its DER) verified by bm_anchors_verify of this set a moment ago, is everything of its path valid
+ * now, and is its anchor of an accepted class? True fills the match. False says nothing about the certificate: verify it. Only for
+ * bytes whose usage and key were checked before (getCertificate, whose ticket binds them).
+ */
+bool bm_anchors_recall(const bm_anchors *anchors, const uint8_t ekc_sha256[BM_SHA256_SIZE], const bool accepted[BM_CLASS_COUNT],
+                       int64_t now, bm_anchor_match *match);
+
 #endif

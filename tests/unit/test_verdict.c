@@ -1,47 +1,38 @@
-#include "make_x509.h"
+#include "make_device.h"
 
 #include "protocol/verdict.h"
 #include "tpm/credential.h"
 
-#include <openssl/rsa.h>
 #include <string.h>
-
-/* A device in software: an EK with its certificate, an IK, and the request that they make. */
-typedef struct {
-    EVP_PKEY *ek;
-    EVP_PKEY *ik;
-    bm_request request;
-} device;
 
 /* The vendor, shared by all tests: a root that is the anchor, and an intermediate that signs EK certificates. */
 static EVP_PKEY *root_key;
-static EVP_PKEY *vendor_key;
 static X509 *root;
-static X509 *vendor;
+static make_vendor vendor;
 static bm_anchors *anchors;
 
-static int make_vendor(void **state)
+static int set_up(void **state)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
 
     (void)state;
     root_key = make_key(BM_KEY_ECC256);
-    vendor_key = make_key(BM_KEY_ECC256);
+    vendor.key = make_key(BM_KEY_ECC256);
     root = make_x509(&(make_options){.key = root_key, .name = "Vendor root", .options = make_ca_extensions});
-    vendor = make_x509(&(make_options){.key = vendor_key, .name = "Vendor", .issuer = root, .signer = root_key, .options = make_ca_extensions});
+    vendor.certificate = make_x509(&(make_options){.key = vendor.key, .name = "Vendor", .issuer = root, .signer = root_key, .options = make_ca_extensions});
     make_der(root, &der);
     assert_ok(bm_anchors_new(&anchors));
     assert_ok(bm_anchors_add(anchors, bm_buf_view(&der), BM_CLASS_DISCRETE));
     return 0;
 }
 
-static int free_vendor(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     bm_anchors_free(anchors);
-    X509_free(vendor);
+    X509_free(vendor.certificate);
     X509_free(root);
-    EVP_PKEY_free(vendor_key);
+    EVP_PKEY_free(vendor.key);
     EVP_PKEY_free(root_key);
     return 0;
 }
@@ -57,108 +48,14 @@ static bm_profile default_profile(void)
     return profile;
 }
 
-static void public_of(EVP_PKEY *key, bm_pubkey *out)
-{
-    BM_AUTO(bm_pkey_freep) bm_pkey *wrapped = make_wrap(key);
-
-    assert_ok(bm_pkey_public(wrapped, out));
-}
-
-/* The TPM2B_PUBLIC of an IK as our agent makes it: the input template with the key in it. */
-static void put_ik(EVP_PKEY *key, bm_buf *out)
-{
-    BM_AUTO_BUF input = BM_BUF_EMPTY;
-    BM_AUTO_BUF area = BM_BUF_EMPTY;
-    bm_pubkey public_key;
-
-    public_of(key, &public_key);
-    assert_ok(bm_template_put_ik_input(&input, public_key.type));
-    if (bm_pubkey_is_rsa(public_key.type)) {
-        assert_ok(bm_buf_put(&area, bm_bytes_slice(bm_buf_view(&input), 2, input.size - 4)));
-        assert_ok(bm_buf_put_sized16(&area, bm_pubkey_n(&public_key)));
-    } else {
-        assert_ok(bm_buf_put(&area, bm_bytes_slice(bm_buf_view(&input), 2, input.size - 6)));
-        assert_ok(bm_buf_put_sized16(&area, bm_pubkey_x(&public_key)));
-        assert_ok(bm_buf_put_sized16(&area, bm_pubkey_y(&public_key)));
-    }
-    bm_buf_clear(out);
-    assert_ok(bm_buf_put_sized16(out, bm_buf_view(&area)));
-}
-
-static BM_RESULT sign_with(void *context, bm_hash_alg alg, bm_bytes digest, bm_buf *signature)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(context, NULL);
-    uint8_t made[512];
-    size_t size = sizeof(made);
-
-    assert_non_null(ctx);
-    assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
-    if (EVP_PKEY_is_a(context, "RSA"))
-        assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1);
-    assert_true(EVP_PKEY_CTX_set_signature_md(ctx, alg == BM_HASH_SHA256 ? EVP_sha256() : EVP_sha384()) == 1);
-    assert_int_equal(EVP_PKEY_sign(ctx, made, &size, digest.data, digest.size), 1);
-    EVP_PKEY_CTX_free(ctx);
-    return bm_buf_put(signature, bm_bytes_of(made, size));
-}
-
-/* A CSR of `key`, signed by `signer`. */
-static void put_csr(EVP_PKEY *key, EVP_PKEY *signer, const char *serial, bm_buf *out)
-{
-    bm_pubkey public_key;
-
-    public_of(key, &public_key);
-    bm_buf_clear(out);
-    assert_ok(bm_csr_build(serial, &public_key, bm_pkey_default_sig(public_key.type), sign_with, signer, out));
-}
-
-static void put_ek(EVP_PKEY *key, bm_ek_template_id id, bm_buf *out)
-{
-    bm_pubkey public_key;
-
-    public_of(key, &public_key);
-    bm_buf_clear(out);
-    assert_ok(bm_template_put_ek(out, bm_template_ek(id), &public_key));
-}
-
-static void put_ekc(device *d, const char *const *extensions, int64_t until)
-{
-    bm_pubkey public_key;
-
-    public_of(d->ek, &public_key);
-    if (extensions == NULL)
-        extensions = bm_pubkey_is_rsa(public_key.type) ? make_ek_extensions : make_ek_ecc_extensions;
-    bm_buf_clear(&d->request.ek_certificate);
-    make_x509_der(&(make_options){.key = d->ek, .issuer = vendor, .signer = vendor_key, .options = extensions, .until = until},
-                  &d->request.ek_certificate);
-}
-
-static void make_device(device *d, bm_ek_template_id template, bm_key_type ik_type, const char *serial)
-{
-    *d = (device){.request = {.profile = "default", .ek_chain_count = 1}};
-    d->ek = make_key(bm_template_ek(template)->key_type);
-    d->ik = make_key(ik_type);
-    put_ek(d->ek, template, &d->request.ek_public);
-    put_ik(d->ik, &d->request.ik_public);
-    put_csr(d->ik, d->ik, serial, &d->request.csr);
-    put_ekc(d, NULL, 0);
-    make_der(vendor, &d->request.ek_chain[0]);
-}
-
-static void device_fini(device *d)
-{
-    EVP_PKEY_free(d->ek);
-    EVP_PKEY_free(d->ik);
-    bm_request_fini(&d->request);
-}
-
 /* Parses and judges; the subject is ended by the caller. */
-static BM_RESULT judge(const device *d, const bm_profile *profile, bm_judge_depth depth, bm_subject *subject)
+static BM_RESULT judge(const make_device *d, const bm_profile *profile, bm_judge_depth depth, bm_subject *subject)
 {
     BM_TRY(bm_verdict_parse(&d->request, subject));
     return bm_verdict_judge(&d->request, profile, anchors, MAKE_NOW, depth, subject);
 }
 
-static void refused_as(const device *d, const bm_profile *profile, bm_code code)
+static void refused_as(const make_device *d, const bm_profile *profile, bm_code code)
 {
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
 
@@ -166,7 +63,7 @@ static void refused_as(const device *d, const bm_profile *profile, bm_code code)
 }
 
 /* ... and at getCertificate too, where the ticket stands for the keys' mathematics alone. */
-static void refused_in_both(const device *d, const bm_profile *profile, bm_code code)
+static void refused_in_both(const make_device *d, const bm_profile *profile, bm_code code)
 {
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
 
@@ -184,7 +81,7 @@ static void a_genuine_device_is_judged_good_and_its_credential_opens(void **stat
 
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        BM_AUTO(device_fini) device d;
+        BM_AUTO(make_device_fini) make_device d;
         BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
         BM_AUTO(bm_pkey_freep) bm_pkey *ek_private = NULL;
         BM_AUTO_BUF object = BM_BUF_EMPTY;
@@ -192,7 +89,7 @@ static void a_genuine_device_is_judged_good_and_its_credential_opens(void **stat
         BM_AUTO_BUF opened = BM_BUF_EMPTY;
         bm_profile profile = default_profile();
 
-        make_device(&d, pairs[i].ek, pairs[i].ik, "SN-1");
+        make_device_init(&d, &vendor, pairs[i].ek, pairs[i].ik, "SN-1");
         assert_ok(judge(&d, &profile, BM_JUDGE_ALL, &subject));
         assert_true(subject.certified);
         assert_int_equal(subject.anchor.class, BM_CLASS_DISCRETE);
@@ -209,12 +106,12 @@ static void a_genuine_device_is_judged_good_and_its_credential_opens(void **stat
 
 static void what_does_not_parse_is_refused_by_its_name(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     d.request.csr.size--;
     refused_in_both(&d, &profile, BM_E_CSR_MALFORMED);
     d.request.csr.size++;
@@ -235,16 +132,16 @@ static void what_does_not_parse_is_refused_by_its_name(void **state)
 
 static void a_csr_of_another_key_or_signed_by_another_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
-    BM_AUTO(device_fini) device other;
+    BM_AUTO(make_device_fini) make_device d;
+    BM_AUTO(make_device_fini) make_device other;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
-    make_device(&other, BM_EK_L2, BM_KEY_ECC256, "SN-1");
-    put_csr(other.ik, other.ik, "SN-1", &d.request.csr);
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&other, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_csr(other.ik, other.ik, "SN-1", &d.request.csr);
     refused_in_both(&d, &profile, BM_E_CSR_KEY_NOT_IK);
-    put_csr(d.ik, other.ik, "SN-1", &d.request.csr);
+    make_device_csr(d.ik, other.ik, "SN-1", &d.request.csr);
     refused_as(&d, &profile, BM_E_CSR_SIGNATURE);
 }
 
@@ -253,38 +150,38 @@ static void an_ik_with_a_wrong_attribute_is_refused(void **state)
     static const uint32_t flips[] = {BM_TPMA_FIXED_TPM, BM_TPMA_FIXED_PARENT, BM_TPMA_SENSITIVE_DATA_ORIGIN, BM_TPMA_SIGN,
                                      BM_TPMA_DECRYPT, BM_TPMA_ENCRYPTED_DUPLICATION, BM_TPMA_ST_CLEAR,
                                      BM_TPMA_ADMIN_WITH_POLICY, BM_TPMA_RESTRICTED, BM_TPMA_X509_SIGN};
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     for (size_t i = 0; i < sizeof(flips) / sizeof(flips[0]); i++) {
         /* objectAttributes stand at offset 6 of a TPM2B_PUBLIC */
         for (size_t k = 0; k < 4; k++)
             d.request.ik_public.data[6 + k] ^= (uint8_t)(flips[i] >> (24 - 8 * k));
         refused_in_both(&d, &profile, BM_E_IK_ATTRIBUTES);
-        put_ik(d.ik, &d.request.ik_public);
+        make_device_ik(d.ik, &d.request.ik_public);
     }
 }
 
 static void an_ik_that_the_profile_does_not_take_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC384, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC384, "SN-1");
     profile.ik_keys[BM_KEY_ECC384] = false;
     refused_in_both(&d, &profile, BM_E_IK_ALGORITHM);
 }
 
 static void an_ek_that_is_not_of_a_template_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     /* Each byte before the key: type, nameAlg, attributes, policy, symmetric, scheme, curve, KDF. */
     for (size_t i = 2; i < 2 + 8 + 34 + 12; i++) {
         BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
@@ -296,19 +193,19 @@ static void an_ek_that_is_not_of_a_template_is_refused(void **state)
         d.request.ek_public.data[i] ^= 0x01;
     }
     /* The IK in its place. */
-    put_ik(d.ek, &d.request.ek_public);
+    make_device_ik(d.ek, &d.request.ek_public);
     refused_in_both(&d, &profile, BM_E_EK_TEMPLATE);
 }
 
 static void an_ek_that_is_not_the_certificates_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
-    BM_AUTO(device_fini) device genuine;
+    BM_AUTO(make_device_fini) make_device d;
+    BM_AUTO(make_device_fini) make_device genuine;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
-    make_device(&genuine, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&genuine, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     bm_buf_move(&d.request.ek_certificate, &genuine.request.ek_certificate);
     refused_in_both(&d, &profile, BM_E_EK_MISMATCH);
     profile.trust = BM_TRUST_INVENTORY;
@@ -317,12 +214,12 @@ static void an_ek_that_is_not_the_certificates_is_refused(void **state)
 
 static void a_missing_certificate_is_refused_unless_the_inventory_vouches(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     bm_buf_fini(&d.request.ek_certificate);
     refused_in_both(&d, &profile, BM_E_EKC_MISSING);
     profile.trust = BM_TRUST_BOTH;
@@ -336,28 +233,28 @@ static void a_certificate_that_is_not_for_an_ek_or_not_valid_is_refused(void **s
 {
     static const char *const tls[] = {"basicConstraints", "critical,CA:FALSE", "keyUsage", "critical,keyAgreement", "extendedKeyUsage",
                                       "serverAuth", NULL};
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
-    put_ekc(&d, tls, 0);
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_ekc(&d, &vendor, tls, 0);
     refused_in_both(&d, &profile, BM_E_EKC_USAGE);
-    put_ekc(&d, make_ca_extensions, 0);
+    make_device_ekc(&d, &vendor, make_ca_extensions, 0);
     refused_in_both(&d, &profile, BM_E_EKC_USAGE);
-    put_ekc(&d, NULL, MAKE_NOW - 1);
+    make_device_ekc(&d, &vendor, NULL, MAKE_NOW - 1);
     refused_in_both(&d, &profile, BM_E_EKC_VALIDITY);
 }
 
 static void a_certificate_that_chains_to_no_anchor_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
     EVP_PKEY *own_key = make_key(BM_KEY_ECC256);
     X509 *own = make_x509(&(make_options){.key = own_key, .name = "Vendor", .options = make_ca_extensions});
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     d.request.ek_chain_count = 0;
     refused_in_both(&d, &profile, BM_E_EKC_UNTRUSTED);
     /* A chain of the attacker's with the vendor's name. */
@@ -374,11 +271,11 @@ static void a_certificate_that_chains_to_no_anchor_is_refused(void **state)
 
 static void an_anchor_of_a_class_that_is_not_accepted_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     profile.classes[BM_CLASS_DISCRETE] = false;
     profile.classes[BM_CLASS_VIRTUAL] = true;
     refused_in_both(&d, &profile, BM_E_EKC_CLASS);
@@ -386,25 +283,57 @@ static void an_anchor_of_a_class_that_is_not_accepted_is_refused(void **state)
 
 static void a_point_off_its_curve_is_refused(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     profile.trust = BM_TRUST_INVENTORY;
     bm_buf_fini(&d.request.ek_certificate);
     d.request.ek_public.data[d.request.ek_public.size - 1] ^= 1;
     refused_as(&d, &profile, BM_E_EK_WEAK);
 }
 
+static void what_was_verified_a_moment_ago_is_good_only_as_long_as_its_dates_class_and_anchor(void **state)
+{
+    BM_AUTO(make_device_fini) make_device d;
+    bm_profile profile = default_profile();
+    bm_profile virtual_only = default_profile();
+    BM_AUTO(bm_verdict_subject_fini) bm_subject first = {0};
+    BM_AUTO(bm_verdict_subject_fini) bm_subject again = {0};
+    BM_AUTO(bm_verdict_subject_fini) bm_subject late = {0};
+    BM_AUTO(bm_verdict_subject_fini) bm_subject elsewhere = {0};
+    BM_AUTO(bm_anchors_freep) bm_anchors *none = NULL;
+
+    (void)state;
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_ekc(&d, &vendor, NULL, MAKE_NOW + 100);
+    virtual_only.classes[BM_CLASS_DISCRETE] = false;
+    virtual_only.classes[BM_CLASS_VIRTUAL] = true;
+    assert_ok(judge(&d, &profile, BM_JUDGE_ALL, &first));
+    assert_ok(judge(&d, &profile, BM_JUDGE_AGAIN, &again));
+    assert_true(again.certified);
+    assert_memory_equal(again.anchor.anchor_sha256, first.anchor.anchor_sha256, BM_SHA256_SIZE);
+    refused_in_both(&d, &virtual_only, BM_E_EKC_CLASS);
+    assert_ok(bm_verdict_parse(&d.request, &late));
+    assert_code(bm_verdict_judge(&d.request, &profile, anchors, MAKE_NOW + 101, BM_JUDGE_AGAIN, &late), BM_E_EKC_VALIDITY);
+    /* The anchors were loaded anew, without this vendor's. */
+    assert_ok(bm_anchors_new(&none));
+    assert_ok(bm_verdict_parse(&d.request, &elsewhere));
+    assert_code(bm_verdict_judge(&d.request, &profile, none, MAKE_NOW, BM_JUDGE_AGAIN, &elsewhere), BM_E_EKC_UNTRUSTED);
+    /* Another certificate of the same EK is another certificate. */
+    make_device_ekc(&d, &vendor, make_ca_extensions, 0);
+    refused_in_both(&d, &profile, BM_E_EKC_USAGE);
+}
+
 static void the_claimed_identity_is_the_profiles_choice(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
     bm_profile profile = default_profile();
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     profile.identity = BM_IDENTITY_EK;
     assert_ok(judge(&d, &profile, BM_JUDGE_ALL, &subject));
     assert_int_equal(strlen(subject.claimed), 43);
@@ -414,13 +343,13 @@ static void the_claimed_identity_is_the_profiles_choice(void **state)
 
 static void every_parameter_is_in_the_ticket(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_buf *const buffers[] = {&d.request.ek_certificate, &d.request.ek_chain[0]};
     bm_subject first = {0};
     bm_subject second = {0};
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     assert_ok(bm_verdict_parse(&d.request, &first));
     for (size_t i = 0; i < 2; i++) {
         buffers[i]->data[buffers[i]->size - 1] ^= 1;
@@ -433,7 +362,7 @@ static void every_parameter_is_in_the_ticket(void **state)
     second = (bm_subject){0};
     assert_ok(bm_verdict_parse(&d.request, &second));
     assert_memory_not_equal(first.fields.profile, second.fields.profile, BM_SHA256_SIZE);
-    put_csr(d.ik, d.ik, "SN-2", &d.request.csr);
+    make_device_csr(d.ik, d.ik, "SN-2", &d.request.csr);
     second = (bm_subject){0};
     assert_ok(bm_verdict_parse(&d.request, &second));
     assert_memory_not_equal(first.fields.csr, second.fields.csr, BM_SHA256_SIZE);
@@ -441,13 +370,13 @@ static void every_parameter_is_in_the_ticket(void **state)
 
 static void a_chain_cut_in_two_is_another_chain(void **state)
 {
-    BM_AUTO(device_fini) device d;
+    BM_AUTO(make_device_fini) make_device d;
     bm_subject first = {0};
     bm_subject second = {0};
     size_t half;
 
     (void)state;
-    make_device(&d, BM_EK_L2, BM_KEY_ECC256, "SN-1");
+    make_device_init(&d, &vendor, BM_EK_L2, BM_KEY_ECC256, "SN-1");
     assert_ok(bm_verdict_parse(&d.request, &first));
     half = d.request.ek_chain[0].size / 2;
     assert_ok(bm_buf_put(&d.request.ek_chain[1], bm_bytes_slice(bm_buf_view(&d.request.ek_chain[0]), half,
@@ -473,9 +402,10 @@ int main(void)
         cmocka_unit_test(a_certificate_that_chains_to_no_anchor_is_refused),
         cmocka_unit_test(an_anchor_of_a_class_that_is_not_accepted_is_refused),
         cmocka_unit_test(a_point_off_its_curve_is_refused),
+        cmocka_unit_test(what_was_verified_a_moment_ago_is_good_only_as_long_as_its_dates_class_and_anchor),
         cmocka_unit_test(the_claimed_identity_is_the_profiles_choice),
         cmocka_unit_test(every_parameter_is_in_the_ticket),
         cmocka_unit_test(a_chain_cut_in_two_is_another_chain),
     };
-    return cmocka_run_group_tests(tests, make_vendor, free_vendor);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
