@@ -8,6 +8,7 @@
 #include "crypto/pkey.h"
 
 #define BM_TICKET_KEY_SIZE 32
+/* The labels of the sealed files (bm_cipher_seal). The CA's and the TLS key are sealed as PKCS#8 DER. */
 #define BM_KEYS_LABEL_CA "birthmark ca-key"
 #define BM_KEYS_LABEL_TICKET "birthmark ticket-key"
 #define BM_KEYS_LABEL_TLS "birthmark tls-key"
@@ -43,8 +44,9 @@ void bm_keys_freep(bm_keys **keys);
 
 /*
  * The file back end, from sealed bytes that somebody else read (the keeper opens no files): `ca_key` and `ticket_keys` are envelopes of
- * bm_cipher_seal under the passphrase. The ticket file holds, sealed, rows of u32 id | 32 bytes, the newest last. Decrypted keys are
- * kept in locked memory (mlock where allowed) and wiped at the end. BM_E_KEY_PASSPHRASE, BM_E_KEY_INVALID.
+ * bm_cipher_seal under the passphrase. The ticket file holds, sealed, rows of u32 id | 32 bytes, the newest last. Decrypted ticket keys
+ * are kept in memory that is locked (where allowed) and in no core file, and wiped at the end; the CA's key is in OpenSSL's memory, which
+ * the process locks as a whole if it wants to. BM_E_KEY_PASSPHRASE, BM_E_KEY_INVALID.
  */
 BM_RESULT bm_keys_file_open(bm_bytes passphrase, bm_bytes ca_key, bm_bytes ticket_keys, bm_keys **keys);
 

@@ -4,7 +4,7 @@
 #define CERTIFICATE_COLUMNS                                                                                            \
     "c.serial, c.request_id, d.ek_sha256, c.ik_spki_sha256, d.identity, c.profile, c.issued, c.not_before, c.not_after, c.der,"       \
     " substr(l.evidence, 33)" /* behind the certificate's hash */
-#define CERTIFICATE_TABLES "certificate c JOIN device d ON d.id = c.device_id JOIN log l ON l.seq = c.log_seq"
+#define CERTIFICATE_TABLES "certificate c JOIN device d ON d.id = c.device_id JOIN log l ON l.seq = c.seq"
 
 static const char *const texts[BM_SQL_COUNT] = {
 #define X(id, sql) [BM_SQL_##id] = (sql),

@@ -279,20 +279,20 @@ static const struct {
     {"DELETE FROM log WHERE seq = 5", "entry 5:"},
     {"DELETE FROM log", "entry 1:"},
     /* removed, and the numbers closed up again */
-    {"DELETE FROM certificate WHERE log_seq = 3; DELETE FROM log WHERE seq = 3; UPDATE certificate SET log_seq = log_seq - 1;"
+    {"DELETE FROM certificate WHERE seq = 3; DELETE FROM log WHERE seq = 3; UPDATE certificate SET seq = seq - 1;"
      "UPDATE log SET seq = seq - 1 WHERE seq > 3", "entry 3:"},
     /* two in each other's place */
-    {"UPDATE certificate SET log_seq = -1 WHERE log_seq = 3; UPDATE certificate SET log_seq = 3 WHERE log_seq = 4;"
-     "UPDATE certificate SET log_seq = 4 WHERE log_seq = -1;"
+    {"UPDATE certificate SET seq = -1 WHERE seq = 3; UPDATE certificate SET seq = 3 WHERE seq = 4;"
+     "UPDATE certificate SET seq = 4 WHERE seq = -1;"
      "UPDATE log SET seq = -1 WHERE seq = 3; UPDATE log SET seq = 3 WHERE seq = 4; UPDATE log SET seq = 4 WHERE seq = -1", "entry 3:"},
     /* an entry put in */
-    {"UPDATE certificate SET log_seq = 6 WHERE log_seq = 5; UPDATE log SET seq = 6 WHERE seq = 5;"
+    {"UPDATE certificate SET seq = 6 WHERE seq = 5; UPDATE log SET seq = 6 WHERE seq = 5;"
      "INSERT INTO log SELECT 5, time, 2, subject, text, evidence, hash FROM log WHERE seq = 1", "entry 5:"},
-    {"UPDATE certificate SET der = x'3000' WHERE log_seq = 4", "entry 4:"},
-    {"DELETE FROM certificate WHERE log_seq = 4", "entry 4:"},
+    {"UPDATE certificate SET der = x'3000' WHERE seq = 4", "entry 4:"},
+    {"DELETE FROM certificate WHERE seq = 4", "entry 4:"},
     /* a certificate that nobody logged */
-    {"INSERT INTO certificate SELECT 99, zeroblob(20), zeroblob(32), device_id, 99, ik_spki_sha256, profile, issued, not_before, not_after,"
-     " der FROM certificate WHERE log_seq = 4", "certificates"},
+    {"INSERT INTO certificate SELECT 99, zeroblob(20), zeroblob(32), device_id, ik_spki_sha256, profile, issued, not_before, not_after,"
+     " der FROM certificate WHERE seq = 4", "certificates"},
 };
 
 static void a_tampered_log_does_not_verify(void **state)
