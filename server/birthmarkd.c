@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXIT_USAGE 2
-
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -52,9 +50,9 @@ static int run_process(int count, char **arguments)
     uint64_t index = 0;
 
     if (count < 1 || bm_process_by_name(arguments[0], &process).code != BM_OK)
-        return EXIT_USAGE;
+        return BM_EXIT_USAGE;
     if (count > 1 && bm_text_parse_u64(bm_bytes_str(arguments[1]), BM_PROCESS_SERVERS_MAX, &index).code != BM_OK)
-        return EXIT_USAGE;
+        return BM_EXIT_USAGE;
     switch (process) {
     case BM_PROCESS_SERVER:
         return bm_server_main((int)index);
@@ -65,7 +63,7 @@ static int run_process(int count, char **arguments)
     case BM_PROCESS_COUNT:
         break;
     }
-    return EXIT_USAGE;
+    return BM_EXIT_USAGE;
 }
 
 enum { OPTION_STATE = 's', OPTION_LISTEN = 'l', OPTION_PLAIN = 'p', OPTION_SERVERS = 'n', OPTION_PASSPHRASE = 'f', OPTION_VERSION = 'V', OPTION_HELP = 'h' };
@@ -146,7 +144,7 @@ int main(int argc, char **argv)
     result = parse(argc, argv, &options, &done);
     if (result.code != BM_OK) {
         (void)fprintf(stderr, "birthmarkd: %s\n", result.detail);
-        return EXIT_USAGE;
+        return BM_EXIT_USAGE;
     }
     return done ? 0 : bm_monitor_main(&options);
 }

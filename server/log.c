@@ -44,8 +44,10 @@ void bm_log_line(const bm_log *log, const char *format, ...)
 
 void bm_log_failure(const bm_log *log, const char *what, bm_result result)
 {
-    bm_log_line(log, "%s code=%s %s", what, bm_code_name(result.code),
-                result.detail != NULL ? result.detail : bm_code_advice(result.code));
+    if (result.detail == NULL)
+        bm_log_line(log, "%s code=%s %s", what, bm_code_name(result.code), bm_code_advice(result.code));
+    else
+        bm_log_line(log, "%s code=%s %s (%s)", what, bm_code_name(result.code), result.detail, bm_code_advice(result.code));
 }
 
 void bm_log_ek(const uint8_t *sha256, char out[BM_LOG_EK_SIZE])

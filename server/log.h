@@ -21,7 +21,7 @@ void bm_log_init(bm_log *log, const char *process, int index);
 /* Writes one line, in one write; what does not fit into 1000 bytes is cut. */
 void bm_log_line(const bm_log *log, const char *format, ...) BM_PRINTF(2, 3);
 
-/* Writes one line about a failure: what, its code, and its detail or else its advice. */
+/* Writes one line about a failure: what, its code, its detail, and its advice. */
 void bm_log_failure(const bm_log *log, const char *what, bm_result result);
 
 /* The first eight digits of the hash of an EK: enough to find it, too few to be it. */

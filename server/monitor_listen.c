@@ -69,7 +69,7 @@ static BM_RESULT bind_socket(int fd, const socket_place *place, bool shared)
         BM_TRY(set(fd, SOL_SOCKET, SO_REUSEPORT));
     BM_TRY(set(fd, IPPROTO_TCP, TCP_NODELAY));
     if (bind(fd, (const struct sockaddr *)(const void *)&place->address, place->size) != 0)
-        return bm_failf(BM_E_IO, "the address cannot be listened at: %s", strerror(errno));
+        return bm_failf(BM_E_IO, "this address cannot be listened at: %s", strerror(errno));
     return bm_ok();
 }
 

@@ -333,11 +333,15 @@ static BM_RESULT run(monitor_self *monitor)
 {
     const bm_monitor_options *options = monitor->options;
     bm_monitor_gifts *gifts = &monitor->gifts;
+    bm_result result;
 
     BM_TRY(protect(monitor));
     BM_TRY(bm_monitor_state_read(options->state, options->passphrase_file, options->plain, &gifts->state));
     gifts->server_count = count_servers(options, &gifts->state.config);
-    BM_TRY(bm_monitor_gifts_open(gifts, options->listen));
+    result = bm_monitor_gifts_open(gifts, options->listen);
+    if (result.code == BM_E_IO)
+        return bm_failf(BM_E_IO, "--listen %s: %s", options->listen, result.detail);
+    BM_TRY(result);
     make_children(monitor);
     return loop(monitor);
 }
@@ -351,7 +355,7 @@ int bm_monitor_main(const bm_monitor_options *options)
     result = run(&monitor);
     if (result.code != BM_OK) {
         bm_log_failure(&monitor.log, "gave up:", result);
-        monitor.exit_code = BM_EXIT_CANNOT_BEGIN;
+        monitor.exit_code = result.code == BM_E_USAGE ? BM_EXIT_USAGE : BM_EXIT_CANNOT_BEGIN;
         signal_all(&monitor, 0, monitor.child_count, SIGKILL);
     }
     bm_monitor_gifts_fini(&monitor.gifts);

@@ -37,6 +37,8 @@ BM_RESULT bm_process_begin(int end)
 {
     const struct rlimit none = {0, 0};
 
+    /* Executed through /proc/self/exe, it would be called "exe" in the lists of processes. */
+    (void)prctl(PR_SET_NAME, "birthmarkd");
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return bm_failf(BM_E_IO, "this process cannot be protected: %s", strerror(errno));
     if (close_range((unsigned)end, ~0U, 0) != 0)

@@ -28,6 +28,8 @@ typedef enum {
 #define BM_FD_LEDGER (BM_FD_FIRST + 2)
 #define BM_FD_END (BM_FD_FIRST + BM_PROCESS_SERVERS_MAX)
 
+/* Exit code of a wrong command line. */
+#define BM_EXIT_USAGE 2
 /* Exit code of a process that cannot begin: starting it again would not help. */
 #define BM_EXIT_CANNOT_BEGIN 78
 
