@@ -69,9 +69,19 @@ static BM_RESULT set_options(bm_exchange *exchange)
     return bm_ok();
 }
 
+static BM_RESULT prepare(bm_exchange *exchange)
+{
+    BM_CHECK(curl_global_init(CURL_GLOBAL_SSL) == CURLE_OK, BM_E_INTERNAL, "libcurl cannot be initialised");
+    exchange->curl = curl_easy_init();
+    exchange->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    BM_CHECK(exchange->curl != NULL && exchange->headers != NULL, BM_E_NO_MEMORY, NULL);
+    return set_options(exchange);
+}
+
 BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exchange)
 {
-    BM_AUTO(bm_exchange_freep) bm_exchange *made = NULL;
+    bm_exchange *made;
+    bm_result result;
 
     if (ca != NULL && access(ca, R_OK) != 0)
         return bm_failf(BM_E_IO, "%s cannot be read: give with --ca the file that verifies the server", ca);
@@ -79,13 +89,12 @@ BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exch
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->server = server;
     made->ca = ca;
-    BM_CHECK(curl_global_init(CURL_GLOBAL_SSL) == CURLE_OK, BM_E_INTERNAL, "libcurl cannot be initialised");
-    made->curl = curl_easy_init();
-    made->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    BM_CHECK(made->curl != NULL && made->headers != NULL, BM_E_NO_MEMORY, NULL);
-    BM_TRY(set_options(made));
+    result = prepare(made);
+    if (result.code != BM_OK) {
+        bm_exchange_free(made);
+        return result;
+    }
     *exchange = made;
-    made = NULL;
     return bm_ok();
 }
 

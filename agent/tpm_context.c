@@ -11,6 +11,10 @@
 #define BUSY_TRIES 8          /* pauses of 20, 40, ... 2560 ms: about five seconds in all */
 #define BUSY_FIRST_NS 20000000
 
+/* The TSS's own macros shift into the sign bit. (TPM 2.0 Part 2, 7.4) */
+#define TRANSIENT_FIRST 0x80000000u
+#define LOADED_SESSION_FIRST 0x02000000u
+
 #define RC_LAYER(rc) ((rc) & TSS2_RC_LAYER_MASK)
 
 static const struct {
@@ -196,8 +200,8 @@ bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2
         again = true;
     } else if (is_full(code) && !context->managed && !context->swept) {
         context->swept = true;
-        sweep_range(context, TPM2_TRANSIENT_FIRST);
-        sweep_range(context, TPM2_LOADED_SESSION_FIRST);
+        sweep_range(context, TRANSIENT_FIRST);
+        sweep_range(context, LOADED_SESSION_FIRST);
         again = true;
     }
     context->spent += bm_clock_ns() - attempt->start;
