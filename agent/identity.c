@@ -141,12 +141,14 @@ static BM_RESULT place_draft(const bm_identity *identity, const char *name)
     return bm_ok();
 }
 
-BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem)
+BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
 {
     BM_AUTO(close_fd) int fd = -1;
 
     BM_TRY(write_draft(identity, key_name, 0600, pem, &fd));
-    return place_draft(identity, key_name);
+    BM_TRY(place_draft(identity, key_name));
+    identity->key_is_new = true;
+    return bm_ok();
 }
 
 BM_RESULT bm_identity_put_openssl(bm_buf *out)
@@ -212,12 +214,13 @@ static BM_RESULT write_drafts(const bm_identity *identity, const bm_buf content[
         if (!found || !bm_bytes_equal(bm_buf_view(&old), bm_buf_view(&content[i])))
             BM_TRY(write_draft(identity, names[i], 0644, bm_buf_view(&content[i]), &open_drafts->fd[i]));
     }
-    open_drafts->fd[F_COUNT] = openat(identity->fd, key_name, O_RDONLY | O_CLOEXEC);
+    if (identity->key_is_new)
+        open_drafts->fd[F_COUNT] = openat(identity->fd, key_name, O_RDONLY | O_CLOEXEC);
     return bm_ok();
 }
 
 /* All are written before the first is waited for, so that the disk has one pause and not one for each. */
-static BM_RESULT replace_files(const bm_identity *identity, const bm_buf content[F_COUNT])
+static BM_RESULT replace_files(bm_identity *identity, const bm_buf content[F_COUNT])
 {
     BM_AUTO(drafts_fini) drafts open_drafts;
 
@@ -232,10 +235,11 @@ static BM_RESULT replace_files(const bm_identity *identity, const bm_buf content
             BM_TRY(place_draft(identity, names[i]));
     if (fsync(identity->fd) != 0)
         return io_error(identity, "", "cannot be synced");
+    identity->key_is_new = false;
     return bm_ok();
 }
 
-BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply)
+BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply)
 {
     bm_buf content[F_COUNT] = {0};
     bm_result result = put_contents(handle, reply, content);

@@ -20,6 +20,7 @@
 typedef struct {
     const char *path;
     int fd;
+    bool key_is_new; /* device.key was replaced, and may not be on disk yet */
 } bm_identity;
 
 #define BM_IDENTITY_CLOSED ((bm_identity){.path = "", .fd = -1})
@@ -51,10 +52,10 @@ BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf
  * Replaces device.key, which is on disk for certain when bm_identity_save has returned: until then no certificate depends on it, and a
  * key whose file a power failure took is replaced by the next run. BM_E_IO.
  */
-BM_RESULT bm_identity_save_key(const bm_identity *identity, bm_bytes pem);
+BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem);
 
 /* Replaces all the other files from what the server answered; they and device.key are on disk when this returns. BM_E_IO. */
-BM_RESULT bm_identity_save(const bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply);
+BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);
