@@ -36,11 +36,11 @@ static const int server[] = {
 };
 
 /* The keeper: its socket pairs. */
-static const int keeper[] = {SCMP_SYS(poll), END};
+static const int keeper[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), END};
 
 /* The ledger: its socket pairs, and what SQLite does with files (landlock says which files). */
 static const int ledger[] = {
-    SCMP_SYS(poll), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fsync),
+    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fsync),
     SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
     SCMP_SYS(lstat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(readlink),
     SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep),

@@ -17,20 +17,24 @@ static const char *word(bool good)
     return good ? "ok" : "unavailable";
 }
 
-/* One answer less to wait for; after the last the examination is over. */
-static void conclude(health_exam *examination)
+static void report(health_exam *examination)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     bool good = examination->keeper && examination->ledger;
 
-    if (--examination->waiting > 0)
-        return;
     if (bm_buf_putf(&body, "{\"status\":\"%s\",\"keeper\":\"%s\",\"ledger\":\"%s\"}\n", word(good), word(examination->keeper),
                     word(examination->ledger))
             .code != BM_OK)
         bm_buf_clear(&body);
     bm_server_http_answer(examination->connection, good ? 200 : 503, BM_SERVER_REPLY_JSON, bm_buf_view(&body));
     free(examination);
+}
+
+/* One answer less to wait for; after the last the examination is over. */
+static void conclude(health_exam *examination)
+{
+    if (--examination->waiting == 0)
+        report(examination);
 }
 
 static void on_keeper(void *context, bm_result result, bm_message *reply)
@@ -59,6 +63,7 @@ void bm_server_health_answer(bm_server *server, bm_server_connection *connection
     bm_server_peer_request anchors = {
         .type = BM_MSG_ANCHORS, .reply = BM_MSG_ANCHORS_REPLY, .body = BM_BYTES_ARRAY(no_anchor), .tries = 1, .done = on_ledger};
     health_exam *examination = calloc(1, sizeof(*examination));
+    int asked;
 
     (void)body;
     if (examination == NULL) {
@@ -66,12 +71,11 @@ void bm_server_health_answer(bm_server *server, bm_server_connection *connection
         return;
     }
     examination->connection = connection;
-    examination->waiting = 3; /* the two answers, and the asking itself */
     keys.context = examination;
     anchors.context = examination;
-    if (bm_server_peer_ask(server->keeper, &keys).code != BM_OK)
-        conclude(examination);
-    if (bm_server_peer_ask(server->ledger, &anchors).code != BM_OK)
-        conclude(examination);
-    conclude(examination);
+    /* The answers come later, from the loop. */
+    asked = (bm_server_peer_ask(server->keeper, &keys).code == BM_OK) + (bm_server_peer_ask(server->ledger, &anchors).code == BM_OK);
+    examination->waiting = (unsigned)asked;
+    if (asked == 0)
+        report(examination);
 }

@@ -100,6 +100,14 @@ static void drop(bm_server_connection *connection)
         free_connection(connection);
 }
 
+/* Throws away what was read, so that there is room to read more. */
+static void drain_input(bm_server_connection *connection)
+{
+    struct evbuffer *input = bufferevent_get_input(connection->stream);
+
+    (void)evbuffer_drain(input, evbuffer_get_length(input));
+}
+
 static void close_politely(bm_server_connection *connection)
 {
     bm_server_tls_shutdown(connection->stream);
@@ -109,6 +117,7 @@ static void close_politely(bm_server_connection *connection)
     }
     (void)shutdown(bufferevent_getfd(connection->stream), SHUT_WR);
     enter_phase(connection, PHASE_LINGER);
+    drain_input(connection);
 }
 
 static BM_RESULT send_reply(bm_server_connection *connection, const bm_server_reply *reply)
@@ -238,7 +247,7 @@ static void read_requests(bm_server_connection *connection)
     if (connection->phase == PHASE_BODY)
         read_body(connection, input);
     else if (connection->phase == PHASE_LINGER)
-        (void)evbuffer_drain(input, evbuffer_get_length(input));
+        drain_input(connection);
 }
 
 static void on_read(struct bufferevent *stream, void *context)

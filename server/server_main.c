@@ -13,9 +13,11 @@
 
 #include <event2/event.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define STOP_MAX_SECONDS 5
+#define DESCRIPTORS_KEPT 32 /* for what is no connection */
 
 /* The pieces of a server's handover, in their order. */
 enum { PIECE_CONFIG_NAME, PIECE_CONFIG, PIECE_CA, PIECE_TLS_CERTIFICATES, PIECE_TLS_KEY, PIECE_COUNT };
@@ -95,10 +97,23 @@ static void warm_up(void)
     tzset();
 }
 
+/* No more connections than there are descriptors for. */
+static void limit_connections(bm_server *server)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || server->config.max_connections + DESCRIPTORS_KEPT <= files.rlim_cur)
+        return;
+    server->config.max_connections = files.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)files.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+    bm_log_line(&server->log, "max_connections=%u: the limit of open files is %llu", server->config.max_connections,
+                (unsigned long long)files.rlim_cur);
+}
+
 static BM_RESULT begin(bm_server *server)
 {
     BM_TRY(bm_process_begin(BM_FD_LEDGER + 1));
     BM_TRY(take_handover(server));
+    limit_connections(server);
     server->base = event_base_new();
     BM_CHECK(server->base != NULL, BM_E_NO_MEMORY, NULL);
     BM_TRY(bm_server_peer_new(server->base, BM_FD_KEEPER, "keeper", &server->log, &server->keeper));

@@ -268,10 +268,10 @@ static void a_record_without_a_certificate_or_an_identity_is_refused(void **stat
 static void an_anchor_and_its_index_agree(void **state)
 {
     static const struct {
-        uint32_t index;
         const char *der;
+        uint32_t index;
         bool good;
-    } rows[] = {{0, "x", true}, {1, "x", true}, {2, "x", false}, {1, "", false}, {2, "", true}, {UINT32_MAX, "", true}};
+    } rows[] = {{"x", 0, true}, {"x", 1, true}, {"x", 2, false}, {"", 1, false}, {"", 2, true}, {"", UINT32_MAX, true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -176,7 +176,7 @@ static long try_read_memory(fixture *f)
 static long try_fork(fixture *f)
 {
     (void)f;
-    return syscall(SYS_fork);
+    return fork();
 }
 
 static long try_clone(fixture *f)
