@@ -111,9 +111,24 @@ static BM_RESULT load_or_create(enrolment *e, bm_key_type type, bm_tpm_ik *made)
     return bm_identity_save_key(&e->identity, bm_buf_view(&pem));
 }
 
+/* May the key at the handle be replaced by one of this type? Not without being told to: it may be the identity of another directory. */
+static BM_RESULT may_replace(const enrolment *e, bm_key_type there, bm_key_type type)
+{
+    if (there == BM_KEY_NONE || e->options->renew)
+        return bm_ok();
+    if (there != type)
+        return bm_failf(BM_E_TPM_HANDLE_TAKEN,
+                        "the handle 0x%08x holds an identity key of type %s: choose another --handle, or replace it with --renew",
+                        e->options->handle, bm_pubkey_type_name(there));
+    return bm_failf(BM_E_TPM_HANDLE_TAKEN,
+                    "the handle 0x%08x holds an identity key that %s knows nothing of: choose its --state or another --handle, or replace "
+                    "it with --renew",
+                    e->options->handle, e->options->state);
+}
+
 /*
  * Sees to it that the identity key is persistent at the handle. A key of ours that is there is kept when it belongs to this directory; one
- * whose directory was lost is replaced, because no file for it can be made any more.
+ * whose directory was lost is replaced with --renew, because no file for it can be made any more.
  */
 static BM_RESULT settle_ik(enrolment *e, bm_key_type type)
 {
@@ -122,10 +137,7 @@ static BM_RESULT settle_ik(enrolment *e, bm_key_type type)
 
     if (there == type && is_of_directory(e))
         return bm_ok();
-    if (there != BM_KEY_NONE && there != type && !e->options->renew)
-        return bm_failf(BM_E_TPM_HANDLE_TAKEN,
-                        "the handle 0x%08x holds an identity key of type %s: choose another --handle, or replace it with --renew",
-                        e->options->handle, bm_pubkey_type_name(there));
+    BM_TRY(may_replace(e, there, type));
     BM_TRY(load_or_create(e, type, &made));
     if (there != BM_KEY_NONE)
         BM_TRY(bm_tpm_object_evict(&e->ik.object));
@@ -145,7 +157,7 @@ static BM_RESULT make_keys(enrolment *e)
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
     BM_TRY(bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek));
     type = wanted_key(e);
-    if (there != BM_KEY_NONE && there == type && !is_of_directory(e))
+    if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
         bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->options->handle, e->options->state);
     BM_TRY(settle_ik(e, type));
     bm_steps_end(&e->steps, "EK %s (%s%s), identity key %s at 0x%08x", e->ek.row->label, bm_pubkey_type_name(e->ek.key.type),

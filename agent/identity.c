@@ -146,8 +146,12 @@ BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
     BM_AUTO(close_fd) int fd = -1;
 
     BM_TRY(write_draft(identity, key_name, 0600, pem, &fd));
+    /* On disk before the key is persistent: after a power cut the directory still knows whose key is at the handle. */
+    if (fsync(fd) != 0)
+        return io_error(identity, key_name, "cannot be written");
     BM_TRY(place_draft(identity, key_name));
-    identity->key_is_new = true;
+    if (fsync(identity->fd) != 0)
+        return io_error(identity, "", "cannot be synced");
     return bm_ok();
 }
 
@@ -193,14 +197,14 @@ static BM_RESULT put_contents(uint32_t handle, const bm_reply_certificate *reply
     return bm_buf_putf(&content[F_RENEW], "%s\n", renew_after);
 }
 
-/* Files that are on their way to the disk; -1: none. The last is device.key. */
+/* Files that are on their way to the disk; -1: none. */
 typedef struct {
-    int fd[F_COUNT + 1];
+    int fd[F_COUNT];
 } drafts;
 
 static void drafts_fini(drafts *open_drafts)
 {
-    for (size_t i = 0; i <= F_COUNT; i++)
+    for (size_t i = 0; i < F_COUNT; i++)
         close_fd(&open_drafts->fd[i]);
 }
 
@@ -214,8 +218,6 @@ static BM_RESULT write_drafts(const bm_identity *identity, const bm_buf content[
         if (!found || !bm_bytes_equal(bm_buf_view(&old), bm_buf_view(&content[i])))
             BM_TRY(write_draft(identity, names[i], 0644, bm_buf_view(&content[i]), &open_drafts->fd[i]));
     }
-    if (identity->key_is_new)
-        open_drafts->fd[F_COUNT] = openat(identity->fd, key_name, O_RDONLY | O_CLOEXEC);
     return bm_ok();
 }
 
@@ -224,18 +226,17 @@ static BM_RESULT replace_files(bm_identity *identity, const bm_buf content[F_COU
 {
     BM_AUTO(drafts_fini) drafts open_drafts;
 
-    for (size_t i = 0; i <= F_COUNT; i++)
+    for (size_t i = 0; i < F_COUNT; i++)
         open_drafts.fd[i] = -1;
     BM_TRY(write_drafts(identity, content, &open_drafts));
-    for (size_t i = 0; i <= F_COUNT; i++)
+    for (size_t i = 0; i < F_COUNT; i++)
         if (open_drafts.fd[i] >= 0 && fsync(open_drafts.fd[i]) != 0)
-            return io_error(identity, i < F_COUNT ? names[i] : key_name, "cannot be written");
+            return io_error(identity, names[i], "cannot be written");
     for (size_t i = 0; i < F_COUNT; i++)
         if (open_drafts.fd[i] >= 0)
             BM_TRY(place_draft(identity, names[i]));
     if (fsync(identity->fd) != 0)
         return io_error(identity, "", "cannot be synced");
-    identity->key_is_new = false;
     return bm_ok();
 }
 

@@ -20,7 +20,6 @@
 typedef struct {
     const char *path;
     int fd;
-    bool key_is_new; /* device.key was replaced, and may not be on disk yet */
 } bm_identity;
 
 #define BM_IDENTITY_CLOSED ((bm_identity){.path = "", .fd = -1})

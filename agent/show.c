@@ -72,8 +72,9 @@ static BM_RESULT show_certified(bm_tpm_context *tpm, const bm_tpm_handles *indic
 
         if (result.code == BM_OK && ekc == NULL)
             continue;
-        (*shown)++;
-        (void)printf("endorsement key %s, certificate at NV index 0x%08x\n", row->label, row->certificate_index);
+        (void)printf("endorsement key %s, certificate at NV index 0x%08x%s\n", row->label, row->certificate_index,
+                     *shown == 0 && ekc != NULL ? " (the one that enroll uses)" : "");
+        *shown += 1;
         if (result.code == BM_E_EKC_MALFORMED)
             (void)printf("  what is there is no certificate\n");
         else

@@ -41,6 +41,10 @@ static const char *const parts[] = {BM_STATE_CA,       BM_STATE_TLS,        BM_S
                                     BM_STATE_TICKET_KEY, BM_STATE_TLS_KEY,  BM_PASSPHRASE_FILE,    BM_STATE_DATABASE,
                                     BM_STATE_DATABASE_WAL, BM_STATE_DATABASE_SHM};
 
+/* The directories in it. The ledger may see the one of the database and no other. */
+static const char *const folders[] = {"keys", BM_STATE_DATABASE_FOLDER};
+#define FOLDER_COUNT (sizeof(folders) / sizeof(folders[0]))
+
 static const char *text_of(const bm_buf *path)
 {
     return (const char *)path->data;
@@ -56,9 +60,12 @@ static void making_fini(making *m)
             if (bm_ctl_files_path(&path, text_of(&m->beside), parts[i]).code == BM_OK)
                 (void)unlink(text_of(&path));
         }
-        BM_AUTO_BUF keys = BM_BUF_EMPTY;
-        if (bm_ctl_files_path(&keys, text_of(&m->beside), "keys").code == BM_OK)
-            (void)rmdir(text_of(&keys));
+        for (size_t i = 0; i < FOLDER_COUNT; i++) {
+            BM_AUTO_BUF path = BM_BUF_EMPTY;
+
+            if (bm_ctl_files_path(&path, text_of(&m->beside), folders[i]).code == BM_OK)
+                (void)rmdir(text_of(&path));
+        }
         (void)rmdir(text_of(&m->beside));
     }
     bm_buf_fini(&m->target);
@@ -131,15 +138,20 @@ static BM_RESULT find_target(making *m)
 static BM_RESULT make_directories(making *m)
 {
     BM_AUTO_BUF beside = BM_BUF_EMPTY;
-    BM_AUTO_BUF keys = BM_BUF_EMPTY;
 
     BM_TRY(bm_buf_putf(&beside, "%s.init-XXXXXX", text_of(&m->target)));
     BM_TRY(bm_buf_terminate(&beside));
     if (mkdtemp((char *)beside.data) == NULL)
         return failed(text_of(&beside));
     bm_buf_move(&m->beside, &beside);
-    BM_TRY(bm_ctl_files_path(&keys, text_of(&m->beside), "keys"));
-    return mkdir(text_of(&keys), 0700) == 0 ? bm_ok() : failed(text_of(&keys));
+    for (size_t i = 0; i < FOLDER_COUNT; i++) {
+        BM_AUTO_BUF path = BM_BUF_EMPTY;
+
+        BM_TRY(bm_ctl_files_path(&path, text_of(&m->beside), folders[i]));
+        if (mkdir(text_of(&path), 0700) != 0)
+            return failed(text_of(&path));
+    }
+    return bm_ok();
 }
 
 static BM_RESULT find_passphrase(making *m)
@@ -221,22 +233,28 @@ static BM_RESULT give_to_owner(const making *m)
         if (lchown(text_of(&path), m->owner, m->group) != 0 && errno != ENOENT)
             return failed(text_of(&path));
     }
-    BM_AUTO_BUF keys = BM_BUF_EMPTY;
-    BM_TRY(bm_ctl_files_path(&keys, text_of(&m->beside), "keys"));
-    if (lchown(text_of(&keys), m->owner, m->group) != 0 || lchown(text_of(&m->beside), m->owner, m->group) != 0)
-        return failed(text_of(&keys));
-    return bm_ok();
+    for (size_t i = 0; i < FOLDER_COUNT; i++) {
+        BM_AUTO_BUF path = BM_BUF_EMPTY;
+
+        BM_TRY(bm_ctl_files_path(&path, text_of(&m->beside), folders[i]));
+        if (lchown(text_of(&path), m->owner, m->group) != 0)
+            return failed(text_of(&path));
+    }
+    return lchown(text_of(&m->beside), m->owner, m->group) == 0 ? bm_ok() : failed(text_of(&m->beside));
 }
 
 /* Everything on disk, then the name: this is the moment in which the CA comes to be. */
 static BM_RESULT put_in_place(const making *m)
 {
-    BM_AUTO_BUF keys = BM_BUF_EMPTY;
     BM_AUTO_BUF parent = BM_BUF_EMPTY;
     const char *slash = strrchr(text_of(&m->target), '/');
 
-    BM_TRY(bm_ctl_files_path(&keys, text_of(&m->beside), "keys"));
-    BM_TRY(bm_ctl_files_sync(text_of(&keys)));
+    for (size_t i = 0; i < FOLDER_COUNT; i++) {
+        BM_AUTO_BUF path = BM_BUF_EMPTY;
+
+        BM_TRY(bm_ctl_files_path(&path, text_of(&m->beside), folders[i]));
+        BM_TRY(bm_ctl_files_sync(text_of(&path)));
+    }
     BM_TRY(bm_ctl_files_sync(text_of(&m->beside)));
     if (rename(text_of(&m->beside), text_of(&m->target)) != 0) {
         if (errno == ENOTEMPTY || errno == EEXIST)
@@ -260,7 +278,7 @@ static BM_RESULT report(const making *m)
     printf("  ca.crt          its certificate (%s key, valid until %s)\n", bm_pubkey_type_name(m->ca.certificate.key.type), until);
     printf("  tls.crt         the server's TLS certificate, signed by the CA\n");
     printf("  keys/           the CA's key, the ticket key and the TLS key, encrypted\n");
-    printf("  birthmark.db    devices, certificates, trust anchors and the log\n");
+    printf("  database/       devices, certificates, trust anchors and the log\n");
     printf("  birthmark.conf  the configuration\n\n");
     if (m->generated)
         printf("No passphrase was given, so one was made: %s/%s (mode 0600). Whoever can read it, or has a copy of\n"

@@ -10,9 +10,10 @@
 #define BM_STATE_CA_KEY "keys/ca.key"
 #define BM_STATE_TICKET_KEY "keys/ticket.key"
 #define BM_STATE_TLS_KEY "keys/tls.key"
-#define BM_STATE_DATABASE "birthmark.db"
-#define BM_STATE_DATABASE_WAL "birthmark.db-wal"
-#define BM_STATE_DATABASE_SHM "birthmark.db-shm"
+#define BM_STATE_DATABASE_FOLDER "database"
+#define BM_STATE_DATABASE BM_STATE_DATABASE_FOLDER "/birthmark.db"
+#define BM_STATE_DATABASE_WAL BM_STATE_DATABASE "-wal"
+#define BM_STATE_DATABASE_SHM BM_STATE_DATABASE "-shm"
 #define BM_STATE_CONFIG "birthmark.conf"
 
 /* Opens its database; BM_E_STORE_NOT_FOUND: there is no CA in this directory. */

@@ -62,7 +62,7 @@ static BM_RESULT start_ledger(const bm_monitor_gifts *gifts, bm_monitor_child *c
     BM_AUTO_BUF count = BM_BUF_EMPTY;
 
     BM_TRY(bm_handover_put_number(&count, (uint32_t)gifts->server_count));
-    const bm_bytes pieces[] = {bm_buf_view(&count), path_of(&state->directory), path_of(&state->database)};
+    const bm_bytes pieces[] = {bm_buf_view(&count), path_of(&state->database_folder), path_of(&state->database)};
 
     return bm_monitor_child_start(
         child, &(bm_monitor_gift){.pieces = pieces, .piece_count = 3, .fds = gifts->ledger, .fd_count = gifts->server_count});

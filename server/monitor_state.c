@@ -91,7 +91,21 @@ static BM_RESULT resolve(const char *directory, bm_monitor_state *state)
     free(absolute);
     BM_TRY(result);
     BM_TRY(bm_buf_terminate(&state->directory));
+    BM_TRY(put_path(&state->database_folder, (const char *)state->directory.data, BM_STATE_DATABASE_FOLDER));
     return put_path(&state->database, (const char *)state->directory.data, BM_STATE_DATABASE);
+}
+
+/* Where nobody gave a passphrase and init made none, the person needs the ways to give one. */
+static BM_RESULT read_passphrase(const char *directory, const char *file, bm_buf *passphrase)
+{
+    bm_result result = bm_passphrase_read(directory, file, passphrase);
+
+    if (result.code != BM_E_STORE_NOT_FOUND)
+        return result;
+    return bm_failf(BM_E_KEY_PASSPHRASE,
+                    "no passphrase: give it by --passphrase-file, in $" BM_PASSPHRASE_ENVIRONMENT ", or as the systemd credential %s "
+                    "(there is no %s/" BM_PASSPHRASE_FILE " either)",
+                    BM_PASSPHRASE_CREDENTIAL, directory);
 }
 
 BM_RESULT bm_monitor_state_read(const char *directory, const char *passphrase_file, bool plain, bm_monitor_state *state)
@@ -104,7 +118,7 @@ BM_RESULT bm_monitor_state_read(const char *directory, const char *passphrase_fi
     BM_TRY(read_ca(path, state));
     BM_TRY(read_file(path, BM_STATE_CA_KEY, &state->ca_key));
     BM_TRY(read_file(path, BM_STATE_TICKET_KEY, &state->ticket_key));
-    BM_TRY(bm_passphrase_read(path, passphrase_file, &state->passphrase));
+    BM_TRY(read_passphrase(path, passphrase_file, &state->passphrase));
     if (!plain)
         BM_TRY(read_tls(path, state));
     return bm_ok();

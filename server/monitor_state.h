@@ -6,7 +6,8 @@
 
 /* The files of a state directory, as birthmarkctl init makes them. */
 #define BM_STATE_CONFIG "birthmark.conf"
-#define BM_STATE_DATABASE "birthmark.db"
+#define BM_STATE_DATABASE_FOLDER "database" /* all that the ledger sees of the disk */
+#define BM_STATE_DATABASE BM_STATE_DATABASE_FOLDER "/birthmark.db"
 #define BM_STATE_CA "ca.crt"
 #define BM_STATE_TLS "tls.crt"
 #define BM_STATE_CA_KEY "keys/ca.key"
@@ -17,6 +18,7 @@
 typedef struct {
     bm_config config;
     bm_buf directory;     /* a C string */
+    bm_buf database_folder; /* its path; a C string */
     bm_buf database;      /* its path; a C string */
     bm_buf config_path;   /* a C string */
     bm_buf config_text;

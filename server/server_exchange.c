@@ -34,7 +34,8 @@ static void record_refusal(const bm_server_exchange *exchange, bm_code code)
 
     if (exchange->parsed) {
         bm_text_hex(BM_BYTES_ARRAY(exchange->subject.ek_sha256), ek);
-        result = bm_verdict_put_evidence(&evidence, &exchange->request, &exchange->subject);
+        /* Hashes alone, of a fixed size: whoever is refused must not be able to fill the disk. */
+        result = bm_ticket_put_message(&evidence, &exchange->subject.fields);
     }
     refusal.subject = bm_bytes_str(ek);
     refusal.evidence = bm_buf_view(&evidence);

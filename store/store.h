@@ -91,7 +91,7 @@ typedef BM_RESULT (*bm_store_anchor_row)(void *context, const bm_store_anchor *a
 
 typedef struct bm_store bm_store;
 
-/* Opens the database of a state directory (DIR/birthmark.db); `create` makes it with its schema, and refuses where one is. BM_E_STORE, BM_E_STORE_NOT_FOUND. */
+/* Opens the database of a state directory (DIR/database/birthmark.db); `create` makes it with its schema, and refuses where one is. BM_E_STORE, BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_open(const char *path, bool create, bm_store **store);
 
 /* Closes (rolls back what was not committed); NULL is fine. The second is for BM_AUTO. */

@@ -7,7 +7,7 @@ whole() {
     local dir=$1 file
     same "$(stat -c %a "$dir")" 700
     same "$(stat -c %a "$dir/keys")" 700
-    for file in keys/ca.key keys/ticket.key keys/tls.key birthmark.db; do
+    for file in keys/ca.key keys/ticket.key keys/tls.key database/birthmark.db; do
         same "$file $(stat -c %a "$dir/$file")" "$file 600"
     done
     for file in ca.crt tls.crt birthmark.conf; do

@@ -39,9 +39,15 @@ lab_enroll one one SN1
 lab_identity_good "$id" one one
 [[ $(name) == "$first" ]] || lab_die "another key"
 
-lab_say "the state directory was lost: a new key takes the place of the old"
+lab_say "another state directory does not take the key away"
+first=$(name)
+lab_fails lab_enroll one one SN1 --state "$LAB/id-other"
+lab_said 'knows nothing of.*--handle'
+[[ $(name) == "$first" ]] || lab_die "another key"
+
+lab_say "the state directory was lost: with --renew a new key takes the place of the old"
 rm -r "$id"
-lab_enroll one one SN1
+lab_enroll one one SN1 --renew
 lab_identity_good "$id" one one
 [[ $(name) != "$first" ]] || lab_die "the same key"
 

@@ -46,6 +46,6 @@ lab_fails lab_enroll one one 'no serial' --state "$LAB/id-bad"
 lab_say "a server without anchors trusts nobody"
 LAB_NO_TRUST=1 lab_ca empty
 lab_server empty
-lab_fails lab_enroll two empty SN2 --key ecc256
+lab_fails lab_enroll two empty SN2 --key ecc256 --state "$LAB/id-two"
 lab_said 'ekc-untrusted|trust anchor'
 lab_tpm_clean two

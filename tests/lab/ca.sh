@@ -133,8 +133,8 @@ lab_enroll() {
     local rc=0 AGENT
     lab_agent "$@"
     printf '$ %s\n' "${AGENT[*]}" >>"$LAB/enroll.log"
-    "${AGENT[@]}" >"$LAB/enroll.out" 2>&1 || rc=$?
-    tee -a "$LAB/enroll.log" <"$LAB/enroll.out"
+    : >"$LAB/enroll.out"
+    "${AGENT[@]}" 2>&1 | tee -a "$LAB/enroll.log" "$LAB/enroll.out" || rc=$?
     return "$rc"
 }
 
