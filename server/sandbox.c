@@ -21,12 +21,15 @@
 
 #define END (-1)
 
-/* Memory, time, randomness, the answer of a signal handler, and the end. */
+/*
+ * Memory, time, randomness, the answer of a signal handler, and the end. sysinfo is for qsort: glibc asks it how much memory there is when
+ * more than 1024 bytes are to be sorted, as the attributes of a long RDN in a certificate that a client sent.
+ */
 static const int common[] = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
     SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
 };
 
 /* The server: the connections that come to its listening socket, and libevent's loop. */

@@ -259,6 +259,22 @@ static long try_unlink(fixture *f)
     return unlink(path) != 0 && errno == ENOENT ? 0 : -1;
 }
 
+static int compare_bytes(const void *one, const void *other)
+{
+    return *(const unsigned char *)one - *(const unsigned char *)other;
+}
+
+/* More than glibc sorts on its stack: it asks the kernel how much memory there is. OpenSSL sorts the attributes of an RDN with it. */
+static long try_sort(fixture *f)
+{
+    unsigned char *bytes = f->page;
+
+    for (size_t i = 0; i < 4096; i++)
+        bytes[i] = (unsigned char)(255 - i / 16);
+    qsort(bytes, 4096, 1, compare_bytes);
+    return bytes[0] == 0 && bytes[4095] == 255 ? 0 : -1;
+}
+
 /* Does it in a child that has entered the sandbox; says how the child ended. */
 static int outcome(fixture *f, bm_process process, long (*way)(fixture *))
 {
@@ -326,6 +342,14 @@ static void the_server_takes_connections(void **state)
 
     assert_int_equal(outcome(f, BM_PROCESS_SERVER, try_accept), DID_IT);
     assert_int_equal(outcome(f, BM_PROCESS_SERVER, try_epoll), DID_IT);
+}
+
+/* What a client sends decides how long a list is that is sorted: a server that dies of that could be killed by everyone. */
+static void every_process_sorts_long_lists(void **state)
+{
+    assert_int_equal(outcome(*state, BM_PROCESS_SERVER, try_sort), DID_IT);
+    assert_int_equal(outcome(*state, BM_PROCESS_LEDGER, try_sort), DID_IT);
+    assert_int_equal(outcome(*state, BM_PROCESS_KEEPER, try_sort), DID_IT);
 }
 
 static void the_keeper_has_no_network_and_no_files(void **state)
@@ -398,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_server_opens_and_executes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(the_server_takes_connections, begin, end),
+        cmocka_unit_test_setup_teardown(every_process_sorts_long_lists, begin, end),
         cmocka_unit_test_setup_teardown(the_keeper_has_no_network_and_no_files, begin, end),
         cmocka_unit_test_setup_teardown(the_keeper_talks_to_its_sockets, begin, end),
         cmocka_unit_test_setup_teardown(the_ledger_has_no_network, begin, end),
