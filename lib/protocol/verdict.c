@@ -180,6 +180,29 @@ static BM_RESULT answer(const char *identity, char out[BM_IDENTITY_MAX + 1])
     return bm_ok();
 }
 
+/*
+ * Is the claim, in either case, the name that derives from another EK than this one? Such a name says whose it is: with a profile where names
+ * are claimed beside one where they derive, a TPM could else take the name of a device that has not come yet.
+ */
+static bool names_another_ek(const bm_subject *subject)
+{
+    bm_bytes claimed = bm_bytes_str(subject->claimed);
+    char own[BM_IDENTITY_MAX + 1];
+
+    ek_identity(subject->ek_sha256, own);
+    if (claimed.size != bm_bytes_str(own).size || bm_bytes_equal(claimed, bm_bytes_str(own)))
+        return false;
+    if ((claimed.data[0] | 0x20) != 'e' || (claimed.data[1] | 0x20) != 'k' || claimed.data[2] != '-')
+        return false;
+    for (size_t i = 3; i < claimed.size; i++) {
+        uint8_t c = claimed.data[i];
+
+        if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))
+            return false;
+    }
+    return true;
+}
+
 BM_RESULT bm_verdict_decide(const bm_subject *subject, const bm_profile *profile, const bm_verdict_record *record,
                             char identity[BM_IDENTITY_MAX + 1])
 {
@@ -201,7 +224,7 @@ BM_RESULT bm_verdict_decide(const bm_subject *subject, const bm_profile *profile
     if (bound)
         return answer(record->identity, identity);
     BM_CHECK(claims, BM_E_IDENTITY_MISSING, NULL);
-    BM_CHECK(!record->claim_taken, BM_E_IDENTITY_TAKEN, NULL);
+    BM_CHECK(!record->claim_taken && !names_another_ek(subject), BM_E_IDENTITY_TAKEN, NULL);
     return answer(subject->claimed, identity);
 }
 

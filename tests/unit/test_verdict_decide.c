@@ -62,10 +62,44 @@ static void the_decision_table(void **state)
     }
 }
 
+/* The name that derives from an EK is that EK's before it comes: with a profile of the rule `claim` nobody else gets it. */
+static void a_name_that_derives_from_another_ek_cannot_be_claimed(void **state)
+{
+    static const struct {
+        const char *claimed;
+        bm_code code;
+    } rows[] = {
+        {"ek-1111111111111111111111111111111111111111", BM_E_IDENTITY_TAKEN},
+        {"EK-ABCDEF1111111111111111111111111111111111", BM_E_IDENTITY_TAKEN},
+        {"ek-abababababababababababababababababababab", BM_OK}, /* its own */
+        {"EK-ABABABABABABABABABABABABABABABABABABABAB", BM_E_IDENTITY_TAKEN},
+        {"ek-111111111111111111111111111111111111111", BM_OK}, /* a digit too few, and one that is none: serial numbers like others */
+        {"ek-111111111111111111111111111111111111111g", BM_OK},
+        {"ek-7", BM_OK},
+    };
+    const bm_profile profile = {.name = "default", .trust = BM_TRUST_CERTIFICATE, .identity = BM_IDENTITY_CLAIM};
+    const bm_verdict_record unknown = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bm_subject subject = {0};
+        char identity[BM_IDENTITY_MAX + 1];
+        bm_result result;
+
+        for (size_t k = 0; k < sizeof(subject.ek_sha256); k++)
+            subject.ek_sha256[k] = 0xAB;
+        (void)snprintf(subject.claimed, sizeof(subject.claimed), "%s", rows[i].claimed);
+        result = bm_verdict_decide(&subject, &profile, &unknown, identity);
+        if (result.code != rows[i].code)
+            fail_msg("%s: %s, expected %s", rows[i].claimed, bm_code_name(result.code), bm_code_name(rows[i].code));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_decision_table),
+        cmocka_unit_test(a_name_that_derives_from_another_ek_cannot_be_claimed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
