@@ -38,6 +38,7 @@ struct bm_ledger {
     int64_t second; /* the refusals of this second, and those that were dropped */
     unsigned refusals;
     unsigned dropped;
+    int64_t refusal_bytes; /* that may still be recorded; more with every second */
 };
 
 BM_RESULT bm_ledger_requests_new(bm_store *store, const int *sockets, size_t count, const bm_log *log, bm_ledger **ledger)
@@ -50,6 +51,7 @@ BM_RESULT bm_ledger_requests_new(bm_store *store, const int *sockets, size_t cou
     made->store = store;
     made->log = log;
     made->socket_count = count;
+    made->refusal_bytes = BM_LEDGER_REFUSAL_BYTES;
     for (size_t i = 0; i < count; i++)
         made->sockets[i] = sockets[i];
     *ledger = made;
@@ -240,21 +242,36 @@ static BM_RESULT record(bm_ledger *ledger, bm_message *message, bm_buf *reply)
     return bm_buf_put_sized32(reply, bm_buf_view(&der));
 }
 
-/* Is there room for one more refusal in this second? */
-static bool may_record_refusal(bm_ledger *ledger, int64_t now)
+/* Another second begins, or the clock was set: the bytes of the time that has gone by come to what may be recorded. */
+static void begin_second(bm_ledger *ledger, int64_t now)
 {
-    if (now != ledger->second) {
-        if (ledger->dropped > 0)
-            bm_log_line(ledger->log, "flood refusals=%u not recorded", ledger->dropped);
-        ledger->second = now;
-        ledger->refusals = 0;
-        ledger->dropped = 0;
-    }
-    if (ledger->refusals >= BM_LEDGER_REFUSALS_A_SECOND) {
+    int64_t gone = now - ledger->second;
+    int64_t full = BM_LEDGER_REFUSAL_BYTES / BM_LEDGER_REFUSAL_BYTES_A_SECOND;
+
+    if (ledger->dropped > 0)
+        bm_log_line(ledger->log, "flood refusals=%u not recorded", ledger->dropped);
+    if (gone > 0)
+        ledger->refusal_bytes += (gone < full ? gone : full) * BM_LEDGER_REFUSAL_BYTES_A_SECOND;
+    if (ledger->refusal_bytes > BM_LEDGER_REFUSAL_BYTES)
+        ledger->refusal_bytes = BM_LEDGER_REFUSAL_BYTES;
+    ledger->second = now;
+    ledger->refusals = 0;
+    ledger->dropped = 0;
+}
+
+/* Is there room for one more refusal? */
+static bool may_record_refusal(bm_ledger *ledger, const bm_message_refusal *refusal, int64_t now)
+{
+    int64_t size = (int64_t)refusal->evidence.size + BM_LEDGER_REFUSAL_OVERHEAD;
+
+    if (now != ledger->second)
+        begin_second(ledger, now);
+    if (ledger->refusals >= BM_LEDGER_REFUSALS_A_SECOND || ledger->refusal_bytes < size) {
         ledger->dropped++;
         return false;
     }
     ledger->refusals++;
+    ledger->refusal_bytes -= size;
     return true;
 }
 
@@ -265,7 +282,7 @@ static BM_RESULT record_refusal(bm_ledger *ledger, bm_message *message, int64_t 
     bm_store_log_entry entry;
 
     BM_TRY(bm_message_take_refusal(message, &refusal));
-    if (!may_record_refusal(ledger, now))
+    if (!may_record_refusal(ledger, &refusal, now))
         return bm_ok();
     BM_TRY(bm_bytes_copy_exact(refusal.subject, (uint8_t *)subject, refusal.subject.size));
     entry = (bm_store_log_entry){.time = now,

@@ -11,6 +11,10 @@
 
 #define BM_LEDGER_BATCH_MAX 256        /* messages of a round, whose writes are committed together */
 #define BM_LEDGER_REFUSALS_A_SECOND 50 /* that are recorded; a flood is counted, not kept */
+/* Anybody can be refused, and the log is for ever: the bytes that refusals may add to it, at once and in the long run. */
+#define BM_LEDGER_REFUSAL_BYTES (1024 * 1024)
+#define BM_LEDGER_REFUSAL_BYTES_A_SECOND 8192
+#define BM_LEDGER_REFUSAL_OVERHEAD 256 /* of an entry, besides its evidence */
 
 typedef struct bm_ledger bm_ledger;
 

@@ -77,14 +77,19 @@ static void send_look_up(ledger_fixture *f, int server, uint64_t id, uint8_t ek_
     assert_ok(bm_channel_send(f->server[server], bm_buf_view(&out)));
 }
 
-static void send_refusal(ledger_fixture *f, int server, bm_code code)
+static void send_refusal_with(ledger_fixture *f, int server, bm_code code, bm_bytes evidence)
 {
     BM_AUTO_BUF out = BM_BUF_EMPTY;
-    const bm_message_refusal refusal = {code, bm_bytes_str("00112233"), bm_bytes_str("evidence")};
+    const bm_message_refusal refusal = {code, bm_bytes_str("00112233"), evidence};
 
     assert_ok(bm_message_begin(&out, BM_MSG_REFUSAL, 1));
     assert_ok(bm_message_put_refusal(&out, &refusal));
     assert_ok(bm_channel_send(f->server[server], bm_buf_view(&out)));
+}
+
+static void send_refusal(ledger_fixture *f, int server, bm_code code)
+{
+    send_refusal_with(f, server, code, bm_bytes_str("evidence"));
 }
 
 static void send_anchors(ledger_fixture *f, uint32_t index)
@@ -273,6 +278,26 @@ static void a_flood_of_refusals_is_bounded(void **state)
     assert_int_equal(verified(f->base->store), BM_LEDGER_REFUSALS_A_SECOND + 1);
 }
 
+/* Whoever is refused all day long, with as much evidence as there may be, does not fill the disk. */
+static void refusals_add_no_more_than_so_many_bytes_to_the_log(void **state)
+{
+    enum { SIZE = 24000, A_ROUND = 20, ROUNDS = 10 };
+    static const uint8_t evidence[SIZE];
+    ledger_fixture *f = *state;
+    uint64_t recorded;
+
+    for (int second = 0; second < ROUNDS; second++) {
+        for (int i = 0; i < A_ROUND; i++)
+            send_refusal_with(f, 0, BM_E_TICKET_INVALID, BM_BYTES_ARRAY(evidence));
+        assert_ok(bm_ledger_requests_round(f->ledger, NOW + second));
+    }
+    recorded = verified(f->base->store);
+    assert_in_range(recorded * SIZE, 1, BM_LEDGER_REFUSAL_BYTES + ROUNDS * BM_LEDGER_REFUSAL_BYTES_A_SECOND);
+    send_refusal_with(f, 0, BM_E_TICKET_INVALID, BM_BYTES_ARRAY(evidence));
+    assert_ok(bm_ledger_requests_round(f->ledger, NOW + 60));
+    assert_int_equal(verified(f->base->store), recorded + 1);
+}
+
 static void anchors_come_one_by_one_and_anew_after_a_change(void **state)
 {
     ledger_fixture *f = *state;
@@ -365,6 +390,7 @@ int main(void)
         LEDGER_TEST(a_look_up_finds_the_earlier_certificate_of_its_call),
         LEDGER_TEST(refusals_are_in_the_log_and_get_no_answer),
         LEDGER_TEST(a_flood_of_refusals_is_bounded),
+        LEDGER_TEST(refusals_add_no_more_than_so_many_bytes_to_the_log),
         LEDGER_TEST(anchors_come_one_by_one_and_anew_after_a_change),
         LEDGER_TEST(what_does_not_parse_is_never_acted_upon),
         LEDGER_TEST(a_server_that_does_not_read_does_not_stop_the_others),
