@@ -97,6 +97,13 @@ static bm_key_type type_of(const EVP_PKEY *evp)
     return BM_KEY_NONE;
 }
 
+int bm_evp_exponent_bits(const EVP_PKEY *evp)
+{
+    BM_AUTO(bm_evp_bn_freep) BIGNUM *exponent = NULL;
+
+    return EVP_PKEY_get_bn_param(evp, OSSL_PKEY_PARAM_RSA_E, &exponent) ? BN_num_bits(exponent) : 0;
+}
+
 /* An odd number above `least`? */
 static bool is_odd_above(const EVP_PKEY *evp, const char *param, BN_ULONG least)
 {

@@ -13,6 +13,7 @@
 #define REMEMBERED_MAX 64
 #define SECURITY_BITS_MIN 112 /* NIST SP 800-57 part 1: RSA-2048, P-224, SHA-224 and better */
 #define KEY_BITS_MAX 4096     /* more would only cost us time */
+#define EXPONENT_BITS_MAX 64  /* of RSA: as long as the modulus, it would cost us a hundred times as much */
 
 /*
  * Something that may sign EK certificates: a path of CA certificates, the first of which is the one that signs and the last an anchor. For
@@ -186,7 +187,8 @@ static bool is_strong_key(X509 *x509)
 {
     const EVP_PKEY *key = X509_get0_pubkey(x509);
 
-    return key != NULL && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN && EVP_PKEY_get_bits(key) <= KEY_BITS_MAX;
+    return key != NULL && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN && EVP_PKEY_get_bits(key) <= KEY_BITS_MAX &&
+           bm_evp_exponent_bits(key) <= EXPONENT_BITS_MAX;
 }
 
 /* SHA-2 in its signature: SHA-1 counts for less than 80 bits. */

@@ -1,5 +1,7 @@
 #include "make_anchors.h"
 
+#include <openssl/param_build.h>
+
 static void classes_have_names(void **state)
 {
     bm_tpm_class class;
@@ -225,6 +227,41 @@ static void weak_keys_and_hashes_are_refused(void **state)
     X509_free(sha1_root);
 }
 
+/* An RSA key whose public exponent is as long as its modulus: its private one and 65537 have changed their places. */
+static EVP_PKEY *slow_key(void)
+{
+    EVP_PKEY *fast = EVP_RSA_gen(2048);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    BIGNUM *n = NULL, *e = NULL, *d = NULL;
+    OSSL_PARAM *params;
+    EVP_PKEY *slow = NULL;
+
+    assert_true(EVP_PKEY_get_bn_param(fast, "n", &n) && EVP_PKEY_get_bn_param(fast, "e", &e) && EVP_PKEY_get_bn_param(fast, "d", &d));
+    assert_true(OSSL_PARAM_BLD_push_BN(builder, "n", n) && OSSL_PARAM_BLD_push_BN(builder, "e", d) && OSSL_PARAM_BLD_push_BN(builder, "d", e));
+    params = OSSL_PARAM_BLD_to_param(builder);
+    assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_fromdata(ctx, &slow, EVP_PKEY_KEYPAIR, params), 1);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    BN_free(n);
+    BN_free(e);
+    BN_free(d);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(fast);
+    return slow;
+}
+
+/* Anybody can send such a chain, four of them at a time: verifying with one takes as long as signing. */
+static void a_key_that_is_made_to_cost_time_is_refused(void **state)
+{
+    EVP_PKEY *slow = slow_key();
+
+    (void)state;
+    assert_code(below(&(make_options){.key = slow, .options = make_ca_extensions}), BM_E_EKC_UNTRUSTED);
+    EVP_PKEY_free(slow);
+}
+
 static void a_weak_anchor_above_an_intermediate_is_refused(void **state)
 {
     X509 *weak_root = make_x509(&(make_options){.key = pki.weak_key, .name = "Weak", .options = make_ca_extensions});
@@ -251,6 +288,7 @@ int main(void)
         cmocka_unit_test(an_anchor_of_the_same_name_does_not_hide_the_right_one),
         cmocka_unit_test(an_intermediate_is_a_ca_that_may_sign),
         cmocka_unit_test(weak_keys_and_hashes_are_refused),
+        cmocka_unit_test(a_key_that_is_made_to_cost_time_is_refused),
         cmocka_unit_test(a_weak_anchor_above_an_intermediate_is_refused),
     };
     return cmocka_run_group_tests(tests, make_pki_begin, make_pki_end);
