@@ -144,7 +144,7 @@ BM_RESULT bm_store_anchor_list(bm_store *store, bm_store_anchor_row row, void *c
 BM_RESULT bm_store_device_add(bm_store *store, const uint8_t ek_sha256[BM_SHA256_SIZE], const char *identity, int64_t now, bool *changed);
 /* Retires a device for good: its EK gets nothing any more; its identity is free for a device that an operator adds. Again is no error. BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_device_retire(bm_store *store, int64_t id, int64_t now);
-/* By identity (the active one before retired ones) or by EK hash in hex (a prefix of 8 digits or more, if it is the only one); BM_E_STORE_NOT_FOUND, BM_E_STORE_CONFLICT. */
+/* By identity (the active one before retired ones) or by EK hash in hex (a prefix of 8 digits or more, if it is the only one). A whole hash is the EK's before it is an identity; BM_E_STORE_NOT_FOUND, BM_E_STORE_CONFLICT (more than one may be meant). */
 BM_RESULT bm_store_device_find(bm_store *store, const char *name, bm_device *device);
 BM_RESULT bm_store_device_list(bm_store *store, bm_store_device_row row, void *context);
 

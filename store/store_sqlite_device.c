@@ -239,16 +239,30 @@ static BM_RESULT find_by_prefix(bm_query_pool *pool, const char *name, bm_device
     return bm_ok();
 }
 
+/*
+ * A device chooses the serial that it claims, and may choose the digits of another one's EK: an operator who means that one, to retire it, must
+ * not hit the other. The whole hash is the EK's; fewer digits that are a serial too are ambiguous.
+ */
 BM_RESULT bm_store_sqlite_device_find(bm_store *store, const char *name, bm_device *device)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
-    bm_device answer = {0};
+    bool whole = bm_bytes_str(name).size == (size_t)2 * BM_SHA256_SIZE;
+    bm_device named = {0};
+    bm_device prefixed = {0};
+    bm_result result;
     bool found;
 
-    BM_TRY(find_by_identity(pool, name, &found, &answer));
-    if (!found)
-        BM_TRY(find_by_prefix(pool, name, &answer));
-    *device = answer;
+    BM_TRY(find_by_identity(pool, name, &found, &named));
+    result = find_by_prefix(pool, name, &prefixed);
+    if (found && !(whole && result.code == BM_OK)) {
+        if (result.code == BM_E_STORE_CONFLICT || (result.code == BM_OK && prefixed.id != named.id))
+            return bm_failf(BM_E_STORE_CONFLICT, "%s is the serial of one device, and begins the EK of another: give its EK's 64 digits", name);
+        BM_CHECK(result.code == BM_OK || result.code == BM_E_STORE_NOT_FOUND, result.code, result.detail);
+        *device = named;
+        return bm_ok();
+    }
+    BM_TRY(result);
+    *device = prefixed;
     return bm_ok();
 }
 

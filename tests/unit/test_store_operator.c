@@ -101,6 +101,26 @@ static void a_prefix_of_two_eks_is_refused(void **state)
     assert_memory_equal(device.ek_sha256, two, sizeof(two));
 }
 
+/* A device that claims the digits of another one's EK as its serial does not get what an operator means for that one. */
+static void a_serial_that_looks_like_an_ek_does_not_stand_in_for_it(void **state)
+{
+    fixture *f = *state;
+    char hex[2 * BM_SHA256_SIZE + 1];
+    bm_device device;
+    bool changed;
+
+    assert_ok(add_device(f->store, 0xCD, "SN1", &changed));
+    assert_ok(add_device(f->store, 1, "cdcdcdcdcdcdcdcd", &changed));
+    assert_code(bm_store_device_find(f->store, "cdcdcdcdcdcdcdcd", &device), BM_E_STORE_CONFLICT);
+    bm_text_hex(bm_bytes_of(ek(0xCD), BM_SHA256_SIZE), hex);
+    assert_ok(add_device(f->store, 2, hex, &changed));
+    assert_ok(bm_store_device_find(f->store, hex, &device));
+    assert_string_equal(device.identity, "SN1");
+    assert_ok(add_device(f->store, 3, "12345678", &changed));
+    assert_ok(bm_store_device_find(f->store, "12345678", &device));
+    assert_string_equal(device.identity, "12345678");
+}
+
 static void the_active_device_is_found_before_retired_ones(void **state)
 {
     fixture *f = *state;
@@ -327,6 +347,7 @@ int main(void)
         T(a_claimed_device_enters_the_inventory),
         T(devices_are_found_by_serial_and_by_ek),
         T(a_prefix_of_two_eks_is_refused),
+        T(a_serial_that_looks_like_an_ek_does_not_stand_in_for_it),
         T(the_active_device_is_found_before_retired_ones),
         T(a_device_that_is_not_there_cannot_be_retired),
         T(the_epoch_grows_when_anchors_change_and_only_then),
