@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NOW INT64_C(1790000000)
 
 /* A temporary directory with a database. */
 typedef struct {
-    char dir[64];
+    char dir[64];    /* a state directory with a database and nothing else */
+    char folder[80]; /* of the database */
     char path[96];
     bm_store *store;
 } fixture;
@@ -28,7 +30,9 @@ static inline int fixture_begin(void **state)
     assert_non_null(f);
     (void)snprintf(f->dir, sizeof(f->dir), "/tmp/bmstore.XXXXXX");
     assert_non_null(mkdtemp(f->dir));
-    (void)snprintf(f->path, sizeof(f->path), "%s/birthmark.db", f->dir);
+    (void)snprintf(f->folder, sizeof(f->folder), "%s/database", f->dir);
+    assert_int_equal(mkdir(f->folder, 0700), 0);
+    (void)snprintf(f->path, sizeof(f->path), "%s/birthmark.db", f->folder);
     assert_ok(bm_store_open(f->path, true, &f->store));
     *state = f;
     return 0;
@@ -45,6 +49,7 @@ static inline int fixture_end(void **state)
         (void)snprintf(name, sizeof(name), "%s%s", f->path, suffixes[i]);
         (void)unlink(name);
     }
+    assert_int_equal(rmdir(f->folder), 0);
     assert_int_equal(rmdir(f->dir), 0);
     free(f);
     return 0;
