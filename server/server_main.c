@@ -109,13 +109,25 @@ static void limit_connections(bm_server *server)
                 (unsigned long long)files.rlim_cur);
 }
 
+/* The event loop: changes of what is waited for are told to the kernel together, and only those that last. */
+static BM_RESULT make_base(bm_server *server)
+{
+    struct event_config *config = event_config_new();
+
+    BM_CHECK(config != NULL, BM_E_NO_MEMORY, NULL);
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+        server->base = event_base_new_with_config(config);
+    event_config_free(config);
+    BM_CHECK(server->base != NULL, BM_E_NO_MEMORY, NULL);
+    return bm_ok();
+}
+
 static BM_RESULT begin(bm_server *server)
 {
     BM_TRY(bm_process_begin(BM_FD_LEDGER + 1));
     BM_TRY(take_handover(server));
     limit_connections(server);
-    server->base = event_base_new();
-    BM_CHECK(server->base != NULL, BM_E_NO_MEMORY, NULL);
+    BM_TRY(make_base(server));
     BM_TRY(bm_server_peer_new(server->base, BM_FD_KEEPER, "keeper", &server->log, &server->keeper));
     BM_TRY(bm_server_peer_new(server->base, BM_FD_LEDGER, "ledger", &server->log, &server->ledger));
     BM_TRY(bm_server_anchors_new(server->ledger, &server->log, &server->anchors));

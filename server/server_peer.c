@@ -10,7 +10,6 @@
 #include <time.h>
 
 #define TICK_MS 50
-#define READ_AT_ONCE 64
 
 typedef struct pending {
     TAILQ_ENTRY(pending) link;
@@ -94,22 +93,18 @@ static void deliver(bm_server_peer *peer, bm_bytes datagram)
     finish(peer, request, result, NULL);
 }
 
+/* One datagram a turn: the loop comes back as long as there is more, and mostly there is not. */
 static void on_readable(evutil_socket_t fd, short events, void *context)
 {
     bm_server_peer *peer = context;
-    bool got = true;
+    bool got = false;
+    bm_result result = bm_channel_receive(fd, &peer->datagram, &got);
 
     (void)events;
-    for (int i = 0; i < READ_AT_ONCE && got; i++) {
-        bm_result result = bm_channel_receive(fd, &peer->datagram, &got);
-
-        if (result.code != BM_OK) {
-            bm_log_failure(peer->log, peer->name, result);
-            return;
-        }
-        if (got)
-            deliver(peer, bm_buf_view(&peer->datagram));
-    }
+    if (result.code != BM_OK)
+        bm_log_failure(peer->log, peer->name, result);
+    else if (got)
+        deliver(peer, bm_buf_view(&peer->datagram));
 }
 
 /* Sends it, now or again; soon again when the peer does not read at the moment. */
