@@ -35,7 +35,7 @@ static const char schema[] =
     "CREATE TABLE device ("
     " id INTEGER PRIMARY KEY,"
     " ek_sha256 BLOB NOT NULL UNIQUE CHECK (length(ek_sha256) = 32),"
-    " identity TEXT CHECK (identity <> ''),"
+    " identity TEXT COLLATE NOCASE CHECK (identity <> ''),"
     " in_inventory INTEGER NOT NULL CHECK (in_inventory IN (0, 1)),"
     " status INTEGER NOT NULL CHECK (status IN (0, 1)),"
     " created INTEGER NOT NULL,"

@@ -190,6 +190,23 @@ static void an_identity_of_another_ek_is_taken(void **state)
     assert_int_equal(certificates(f->store), 1);
 }
 
+static void names_that_differ_in_case_alone_are_one_identity(void **state)
+{
+    fixture *f = *state;
+    bm_store_certificate first = certificate(1, 1, "SN-a1");
+    bm_store_certificate other = certificate(2, 2, "sn-A1");
+    bm_store_lookup found;
+    bool changed;
+
+    /* RFC 5280, 7.1 compares names without case: two devices of such names would be one to who verifies them. */
+    assert_ok(record(f->store, &first));
+    assert_ok(bm_store_look_up(f->store, ek(2), "sn-A1", &found));
+    assert_int_equal(found.claim, BM_CLAIM_TAKEN);
+    assert_code(record(f->store, &other), BM_E_IDENTITY_TAKEN);
+    assert_code(add_device(f->store, 3, "SN-A1", &changed), BM_E_IDENTITY_TAKEN);
+    assert_int_equal(devices(f->store), 1);
+}
+
 static void an_ek_has_one_identity_for_good(void **state)
 {
     fixture *f = *state;
@@ -401,6 +418,7 @@ int main(void)
         T(the_same_request_gives_the_same_certificate_and_changes_nothing),
         T(the_same_request_by_another_ek_is_refused),
         T(an_identity_of_another_ek_is_taken),
+        T(names_that_differ_in_case_alone_are_one_identity),
         T(an_ek_has_one_identity_for_good),
         T(a_retired_device_gets_nothing_and_leaves_its_identity_to_the_operator),
         T(an_inventory_row_without_a_serial_is_bound_by_its_first_claim),
