@@ -51,7 +51,10 @@ BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices,
 /* Loads the EK of this template, whatever certificate there is; BM_E_TPM when the TPM does not have it. */
 BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek);
 
-/* Reads the CA chain on the chip into the EK: concatenated DER, split over indices; nothing when there is none. BM_E_EKC_MALFORMED; BM_E_TPM... */
+/*
+ * Reads the CA chain on the chip into the EK: concatenated DER, split over indices; nothing when there is none, and as much as is good of one
+ * that is damaged. BM_E_TPM...
+ */
 BM_RESULT bm_tpm_ek_read_chain(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek);
 
 /* Cuts a concatenation into at most BM_EKC_CHAIN_MAX certificates; what is more than that is left out. BM_E_EKC_MALFORMED. */

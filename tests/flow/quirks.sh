@@ -32,6 +32,14 @@ lab_tpm chip --ek L-2 --chain
 lab_enroll chip root C1 --key ecc256
 lab_identity_good "$LAB/id-C1" root chip
 
+lab_say "an index behind it with bytes that are no certificate does no harm"
+lab_tpm odd --ek L-2 --chain
+lab_unhex 3082FFFF01020304 >"$LAB/odd"
+lab_use_tpm odd
+lab_nv_put 0x01C001F0 "$LAB/odd" 8
+lab_enroll odd root C3 --key ecc256
+lab_identity_good "$LAB/id-C3" root odd
+
 lab_say "without it, that CA cannot build the chain"
 lab_tpm bare --ek L-2
 lab_fails lab_enroll bare root C2 --key ecc256
