@@ -2,20 +2,13 @@
 #include "base/text.h"
 #include "server/monitor.h"
 #include "server/process.h"
+#include "server/sanitized.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
+#ifdef BM_SANITIZED
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 

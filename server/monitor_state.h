@@ -3,16 +3,7 @@
 #define BM_SERVER_MONITOR_STATE_H
 
 #include "protocol/config.h"
-
-/* The files of a state directory, as birthmarkctl init makes them. */
-#define BM_STATE_CONFIG "birthmark.conf"
-#define BM_STATE_DATABASE_FOLDER "database" /* all that the ledger sees of the disk */
-#define BM_STATE_DATABASE BM_STATE_DATABASE_FOLDER "/birthmark.db"
-#define BM_STATE_CA "ca.crt"
-#define BM_STATE_TLS "tls.crt"
-#define BM_STATE_CA_KEY "keys/ca.key"
-#define BM_STATE_TICKET_KEY "keys/ticket.key"
-#define BM_STATE_TLS_KEY "keys/tls.key"
+#include "store/state.h"
 
 /* Owns its buffers; what is secret is wiped with them. The CA's key and the ticket keys are sealed, and stay so here. */
 typedef struct {

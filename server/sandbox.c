@@ -1,5 +1,7 @@
 #include "server/sandbox.h"
 
+#include "server/sanitized.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -10,14 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 #define END (-1)
 
@@ -50,7 +44,7 @@ static const int ledger[] = {
     SCMP_SYS(nanosleep), SCMP_SYS(statx), END,
 };
 
-#ifdef SANITIZED
+#ifdef BM_SANITIZED
 /* What the sanitizers' run time does: its reports, and the end of the process. */
 static const int sanitized[] = {
     SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(readlink), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(pipe),
@@ -92,7 +86,7 @@ static int allow_server(scmp_filter_ctx filter)
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_fionread);
 }
 
-#ifdef SANITIZED
+#ifdef BM_SANITIZED
 /* They read the program's own file for their reports; nothing may be opened to be written. */
 static int allow_sanitized(scmp_filter_ctx filter)
 {
@@ -116,7 +110,7 @@ static int fill(scmp_filter_ctx filter, bm_process process)
         rc = allow(filter, lists[process]);
     if (rc == 0 && process == BM_PROCESS_SERVER)
         rc = allow_server(filter);
-#ifdef SANITIZED
+#ifdef BM_SANITIZED
     if (rc == 0)
         rc = allow_sanitized(filter);
 #endif

@@ -3,6 +3,7 @@
 
 #include "server/channel.h"
 #include "server/sandbox.h"
+#include "server/sanitized.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,14 +23,6 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 /* How a child ended, when the kernel let it. */
 enum { DID_IT = 42, GOT_ERROR = 43, NO_SANDBOX = 44 };
@@ -331,7 +324,7 @@ static void the_server_opens_and_executes_nothing(void **state)
     KILLED(f, BM_PROCESS_SERVER, try_create_inside);
     KILLED(f, BM_PROCESS_SERVER, try_sync);
     KILLED(f, BM_PROCESS_SERVER, try_unlink);
-#ifndef SANITIZED
+#ifndef BM_SANITIZED
     KILLED(f, BM_PROCESS_SERVER, try_read_outside);
 #endif
 }
@@ -363,7 +356,7 @@ static void the_keeper_has_no_network_and_no_files(void **state)
     KILLED(f, BM_PROCESS_KEEPER, try_unlink);
     KILLED(f, BM_PROCESS_KEEPER, try_accept);
     KILLED(f, BM_PROCESS_KEEPER, try_epoll);
-#ifndef SANITIZED
+#ifndef BM_SANITIZED
     KILLED(f, BM_PROCESS_KEEPER, try_read_outside);
 #endif
 }
