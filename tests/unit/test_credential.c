@@ -71,22 +71,6 @@ static int free_eks(void **state)
     return 0;
 }
 
-/* The private key of a scalar on a named curve (RFC 5915, without the public half). */
-static bm_pkey *key_of_scalar(const char *curve_oid, const char *scalar)
-{
-    BM_AUTO_BUF number = vector(scalar);
-    BM_AUTO_BUF oid = vector(curve_oid);
-    BM_AUTO_BUF fields = vector("020101");
-    BM_AUTO_BUF der = BM_BUF_EMPTY;
-    bm_pkey *key = NULL;
-
-    assert_ok(bm_der_put(&fields, BM_DER_OCTET_STRING, bm_buf_view(&number)));
-    assert_ok(bm_der_put(&fields, BM_DER_CONTEXT(0), bm_buf_view(&oid)));
-    assert_ok(bm_der_put(&der, BM_DER_SEQUENCE, bm_buf_view(&fields)));
-    assert_ok(bm_pkey_from_private(bm_buf_view(&der), &key));
-    return key;
-}
-
 static void a_credential_opens_with_its_ek_and_name(void **state)
 {
     (void)state;

@@ -2,8 +2,11 @@
 #ifndef BM_TESTS_VECTORS_H
 #define BM_TESTS_VECTORS_H
 
-#include "base/text.h"
 #include "unit.h"
+
+#include "base/text.h"
+#include "crypto/der.h"
+#include "crypto/pkey.h"
 
 /* Appends the bytes of a hex string. */
 static inline void vector_put(bm_buf *out, const char *hex)
@@ -50,6 +53,22 @@ static inline void vector_each_bit(bm_bytes good, vector_judge judge, void *cont
         judge(bm_buf_view(&copy), context);
         copy.data[bit / 8] = (uint8_t)(copy.data[bit / 8] ^ (1u << (bit % 8)));
     }
+}
+
+/* The private key of a scalar: an ECPrivateKey (RFC 5915) without its public half, which OpenSSL computes. */
+static inline bm_pkey *key_of_scalar(const char *curve_oid, const char *scalar)
+{
+    BM_AUTO_BUF number = vector(scalar);
+    BM_AUTO_BUF oid = vector(curve_oid);
+    BM_AUTO_BUF fields = vector("020101");
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    bm_pkey *key = NULL;
+
+    assert_ok(bm_der_put(&fields, BM_DER_OCTET_STRING, bm_buf_view(&number)));
+    assert_ok(bm_der_put(&fields, BM_DER_CONTEXT(0), bm_buf_view(&oid)));
+    assert_ok(bm_der_put(&der, BM_DER_SEQUENCE, bm_buf_view(&fields)));
+    assert_ok(bm_pkey_from_private(bm_buf_view(&der), &key));
+    return key;
 }
 
 #endif
