@@ -1,0 +1,112 @@
+#include "x509/issuer.h"
+
+#include "crypto/evp.h"
+#include "x509/ekc_x509.h"
+
+#include <openssl/err.h>
+
+#define SECURITY_BITS_MIN 112 /* NIST SP 800-57 part 1: RSA-2048, P-224, SHA-224 and better */
+#define KEY_BITS_MAX 4096     /* more would only cost us time */
+#define EXPONENT_BITS_MAX 64  /* of RSA: as long as the modulus, it would cost us a hundred times as much */
+
+void bm_issuer_free_path(STACK_OF(X509) **path)
+{
+    sk_X509_pop_free(*path, X509_free);
+    *path = NULL;
+}
+
+BM_RESULT bm_issuer_measure(bm_issuer *made)
+{
+    made->from = INT64_MIN;
+    made->until = INT64_MAX;
+    for (int i = 0; i < sk_X509_num(made->path); i++) {
+        const X509 *x509 = sk_X509_value(made->path, i);
+        int64_t from;
+        int64_t until;
+
+        BM_TRY(bm_ekc_dates(x509, &from, &until));
+        made->from = from > made->from ? from : made->from;
+        made->until = until < made->until ? until : made->until;
+        made->constrained = made->constrained || X509_get_ext_by_NID(x509, NID_name_constraints, -1) >= 0;
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_issuer_push(STACK_OF(X509) *path, X509 *x509)
+{
+    BM_CHECK(X509_up_ref(x509) == 1, BM_E_INTERNAL, "sharing a certificate");
+    if (sk_X509_push(path, x509) > 0)
+        return bm_ok();
+    X509_free(x509);
+    return bm_fail(BM_E_NO_MEMORY, NULL);
+}
+
+/* A key that is strong enough, and none that is only there to make us work. */
+static bool is_strong_key(X509 *x509)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(x509);
+
+    return key != NULL && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN && EVP_PKEY_get_bits(key) <= KEY_BITS_MAX &&
+           bm_evp_exponent_bits(key) <= EXPONENT_BITS_MAX;
+}
+
+bool bm_issuer_is_strongly_signed(X509 *x509)
+{
+    int bits = 0;
+
+    return X509_get_signature_info(x509, NULL, NULL, &bits, NULL) == 1 && bits >= SECURITY_BITS_MIN;
+}
+
+BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path)
+{
+    int count = sk_X509_num(path);
+    long below = 0;
+
+    for (int i = 0; i < count; i++) {
+        X509 *x509 = sk_X509_value(path, i);
+        uint32_t flags = X509_get_extension_flags(x509);
+        long limit = X509_get_pathlen(x509);
+
+        BM_CHECK(X509_check_ca(x509) == 1, BM_E_EKC_UNTRUSTED, "a certificate of the chain is not a CA's");
+        BM_CHECK((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) == 0, BM_E_EKC_UNTRUSTED,
+                 "a CA of the chain has a critical extension that is not known");
+        BM_CHECK(is_strong_key(x509), BM_E_EKC_UNTRUSTED,
+                 "a CA of the chain has a key that is too weak, or over 4096 bits");
+        BM_CHECK(i == count - 1 || bm_issuer_is_strongly_signed(x509), BM_E_EKC_UNTRUSTED,
+                 "a CA certificate of the chain is signed with a weak hash");
+        BM_CHECK(limit < 0 || below <= limit, BM_E_EKC_UNTRUSTED, "the chain is longer than a CA of it allows");
+        if ((flags & EXFLAG_SI) == 0)
+            below++;
+    }
+    return bm_ok();
+}
+
+bool bm_issuer_has_signed(X509 *candidate, X509 *leaf)
+{
+    bool yes = X509_check_issued(candidate, leaf) == X509_V_OK && is_strong_key(candidate) &&
+               X509_verify(leaf, X509_get0_pubkey(candidate)) == 1;
+
+    ERR_clear_error();
+    return yes;
+}
+
+bool bm_issuer_is_current(const bm_issuer *candidate, int64_t now)
+{
+    return candidate->from <= now && now <= candidate->until;
+}
+
+BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, X509 *leaf)
+{
+    for (int i = 0; candidate->constrained && i < sk_X509_num(candidate->path); i++) {
+        const X509 *x509 = sk_X509_value(candidate->path, i);
+        NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(x509, NID_name_constraints, NULL, NULL);
+        int verdict = constraints == NULL ? X509_V_OK : NAME_CONSTRAINTS_check(leaf, constraints);
+        bool unreadable = constraints == NULL && X509_get_ext_by_NID(x509, NID_name_constraints, -1) >= 0;
+
+        NAME_CONSTRAINTS_free(constraints);
+        ERR_clear_error();
+        BM_CHECK(!unreadable && verdict == X509_V_OK, BM_E_EKC_UNTRUSTED,
+                 "a CA of the chain may not issue for this name");
+    }
+    return bm_ok();
+}

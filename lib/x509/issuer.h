@@ -1,0 +1,51 @@
+/*
+ * What may sign EK certificates, inside lib/x509 alone: a path of CA certificates, and the rules that each path must keep.
+ */
+#ifndef BM_X509_ISSUER_H
+#define BM_X509_ISSUER_H
+
+#include "crypto/hash.h"
+
+#include <openssl/x509v3.h>
+
+/*
+ * Something that may sign EK certificates: a path of CA certificates, the first of which is the one that signs and the last an anchor. For
+ * an anchor itself the path has one certificate. Everything in it was verified but the dates.
+ */
+typedef struct {
+    uint8_t sha256[BM_SHA256_SIZE]; /* of the first one's DER */
+    STACK_OF(X509) *path;
+    size_t anchor; /* its number in the set */
+    int64_t from;  /* the time when all of the path is valid */
+    int64_t until;
+    bool constrained; /* one of the path has name constraints */
+} bm_issuer;
+
+/* Frees a path, its certificates with it; for BM_AUTO. NULL is fine. */
+void bm_issuer_free_path(STACK_OF(X509) **path);
+
+/* Puts a certificate at the end of a path, which shares it; BM_E_NO_MEMORY. */
+BM_RESULT bm_issuer_push(STACK_OF(X509) *path, X509 *x509);
+
+/* Fills in when all of the path is valid, and whether it has name constraints; BM_E_EKC_MALFORMED. */
+BM_RESULT bm_issuer_measure(bm_issuer *made);
+
+/*
+ * What X509_verify_cert leaves to us, as it takes the first of the path for a leaf: that all are CAs with strong keys and signatures (but
+ * the anchor's own), and the path lengths (RFC 5280, 4.2.1.9). BM_E_EKC_UNTRUSTED.
+ */
+BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path);
+
+/* SHA-2 in its signature: SHA-1 counts for less than 80 bits. */
+bool bm_issuer_is_strongly_signed(X509 *x509);
+
+/* Does this certificate say that it issued the leaf, has it a strong key, and did it sign it? */
+bool bm_issuer_has_signed(X509 *candidate, X509 *leaf);
+
+/* Is all of the path valid at this time? */
+bool bm_issuer_is_current(const bm_issuer *candidate, int64_t now);
+
+/* Name constraints of the path on the leaf (RFC 5280, 4.2.1.10): X509_verify_cert did not see the leaf. BM_E_EKC_UNTRUSTED. */
+BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, X509 *leaf);
+
+#endif

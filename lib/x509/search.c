@@ -1,0 +1,182 @@
+#include "x509/search.h"
+
+#include "crypto/evp.h"
+#include "x509/ekc_x509.h"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+/* The anchor that signed the leaf, one that is valid now before others; NULL when there is none. */
+static const bm_issuer *find_anchor(const bm_search *find)
+{
+    const bm_issuer *stale = NULL;
+
+    for (size_t i = 0; i < find->anchors->count; i++) {
+        const bm_issuer *candidate = &find->anchors->rows[i].self;
+
+        if (!bm_issuer_has_signed(sk_X509_value(candidate->path, 0), find->leaf))
+            continue;
+        if (bm_issuer_is_current(candidate, find->now))
+            return candidate;
+        stale = candidate;
+    }
+    return stale;
+}
+
+static bm_issuer *recall(bm_anchors *anchors, const uint8_t sha256[BM_SHA256_SIZE])
+{
+    for (size_t i = 0; i < BM_REMEMBERED_MAX; i++) {
+        bm_issuer *known = &anchors->remembered[i];
+
+        if (known->path != NULL &&
+            bm_bytes_equal(BM_BYTES_ARRAY(known->sha256), bm_bytes_of(sha256, BM_SHA256_SIZE)))
+            return known;
+    }
+    return NULL;
+}
+
+/* An intermediate of this chain that was verified before, is valid now, and signed the leaf; NULL when there is none. */
+static BM_RESULT find_remembered(const bm_search *find, const bm_issuer **found)
+{
+    for (size_t i = 0; i < find->chain_count; i++) {
+        uint8_t sha256[BM_SHA256_SIZE];
+        const bm_issuer *known;
+
+        BM_TRY(bm_hash_sha256(find->chain[i], sha256));
+        known = recall(find->anchors, sha256);
+        if (known != NULL && bm_issuer_is_current(known, find->now) &&
+            bm_issuer_has_signed(sk_X509_value(known->path, 0), find->leaf)) {
+            *found = known;
+            return bm_ok();
+        }
+    }
+    *found = NULL;
+    return bm_ok();
+}
+
+/* Dates are looked at for each EK certificate, by is_current: here a path may be out of date. */
+static int but_the_dates(int good, X509_STORE_CTX *context)
+{
+    int error = X509_STORE_CTX_get_error(context);
+
+    return good || error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
+}
+
+static void free_context(X509_STORE_CTX **context)
+{
+    X509_STORE_CTX_free(*context);
+}
+
+/* Has OpenSSL build and verify the path from an intermediate to an anchor. The caller frees the path. */
+static BM_RESULT verify_path(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, STACK_OF(X509) **path)
+{
+    BM_AUTO(free_context) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    X509_VERIFY_PARAM *parameters;
+    int good;
+
+    if (context == NULL || X509_STORE_CTX_init(context, NULL, intermediate, untrusted) != 1)
+        return bm_evp_error(BM_E_INTERNAL, "preparing the verification of a chain");
+    X509_STORE_CTX_set0_trusted_stack(context, find->anchors->trusted);
+    X509_STORE_CTX_set_verify_cb(context, but_the_dates);
+    parameters = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_time(parameters, (time_t)find->now);
+    X509_VERIFY_PARAM_set_depth(parameters, BM_EKC_CHAIN_MAX);
+    good = X509_verify_cert(context);
+    ERR_clear_error();
+    if (good != 1)
+        return bm_failf(BM_E_EKC_UNTRUSTED, "the chain: %s",
+                        X509_verify_cert_error_string(X509_STORE_CTX_get_error(context)));
+    *path = X509_STORE_CTX_get1_chain(context);
+    BM_CHECK(*path != NULL, BM_E_NO_MEMORY, NULL);
+    return bm_ok();
+}
+
+/* Cuts a path behind the first anchor that it meets: the nearest says what kind of TPM it is. */
+static BM_RESULT end_at_anchor(const bm_anchors *anchors, bm_issuer *made)
+{
+    for (int i = 0; i < sk_X509_num(made->path); i++)
+        for (size_t k = 0; k < anchors->count; k++) {
+            if (X509_cmp(sk_X509_value(made->path, i), sk_X509_value(anchors->rows[k].self.path, 0)) != 0)
+                continue;
+            while (sk_X509_num(made->path) > i + 1)
+                X509_free(sk_X509_pop(made->path));
+            made->anchor = k;
+            return bm_ok();
+        }
+    return bm_fail(BM_E_INTERNAL, "a verified chain without an anchor");
+}
+
+/* Verifies the path above an intermediate that signed the leaf, and remembers it. */
+static BM_RESULT learn(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_bytes der,
+                       const bm_issuer **found)
+{
+    BM_AUTO(bm_issuer_free_path) STACK_OF(X509) *path = NULL;
+    bm_issuer made = {0};
+    bm_issuer *place;
+
+    BM_TRY(verify_path(find, intermediate, untrusted, &path));
+    made.path = path;
+    BM_TRY(end_at_anchor(find->anchors, &made));
+    BM_TRY(bm_issuer_check_path(path));
+    BM_TRY(bm_issuer_measure(&made));
+    BM_TRY(bm_hash_sha256(der, made.sha256));
+    place = recall(find->anchors, made.sha256);
+    if (place == NULL) {
+        place = &find->anchors->remembered[find->anchors->next];
+        find->anchors->next = (find->anchors->next + 1) % BM_REMEMBERED_MAX;
+    }
+    bm_issuer_free_path(&place->path);
+    *place = made;
+    path = NULL;
+    *found = place;
+    return bm_ok();
+}
+
+/* Decodes what can be decoded of the chain; a certificate that OpenSSL cannot read helps nobody. */
+static BM_RESULT decode_chain(const bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], STACK_OF(X509) *untrusted)
+{
+    for (size_t i = 0; i < find->chain_count; i++) {
+        if (bm_ekc_decode(find->chain[i], &decoded[i]).code != BM_OK)
+            decoded[i] = NULL;
+        else
+            BM_TRY(bm_issuer_push(untrusted, decoded[i]));
+    }
+    return bm_ok();
+}
+
+static BM_RESULT search_chain(bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], const bm_issuer **found)
+{
+    BM_AUTO(bm_issuer_free_path) STACK_OF(X509) *untrusted = sk_X509_new_null();
+
+    BM_CHECK(untrusted != NULL, BM_E_NO_MEMORY, NULL);
+    BM_TRY(decode_chain(find, decoded, untrusted));
+    for (size_t i = 0; i < find->chain_count; i++) {
+        bm_result result;
+
+        if (decoded[i] == NULL || !bm_issuer_has_signed(decoded[i], find->leaf))
+            continue;
+        result = learn(find, decoded[i], untrusted, find->chain[i], found);
+        if (result.code != BM_E_EKC_UNTRUSTED)
+            return result;
+        find->cause = result;
+    }
+    return find->cause;
+}
+
+BM_RESULT bm_search_issuer(bm_search *find, const bm_issuer **found)
+{
+    X509 *decoded[BM_EKC_CHAIN_MAX] = {NULL};
+    bm_result result;
+
+    *found = find_anchor(find);
+    if (*found != NULL)
+        return bm_issuer_check_path((*found)->path);
+    BM_TRY(find_remembered(find, found));
+    if (*found != NULL)
+        return bm_ok();
+    result = search_chain(find, decoded, found);
+    for (size_t i = 0; i < BM_EKC_CHAIN_MAX; i++)
+        X509_free(decoded[i]);
+    return result;
+}

@@ -1,0 +1,26 @@
+/*
+ * The search for who issued an EK certificate, inside lib/x509 alone: an anchor, an intermediate that was verified before, or one of the
+ * chain that came with it.
+ */
+#ifndef BM_X509_SEARCH_H
+#define BM_X509_SEARCH_H
+
+#include "x509/anchors_set.h"
+
+/* One call of bm_anchors_verify. Everything is borrowed. */
+typedef struct {
+    bm_anchors *anchors;
+    X509 *leaf;
+    const bm_bytes *chain;
+    size_t chain_count;
+    int64_t now;
+    bm_result cause; /* why the nearest candidate was refused */
+} bm_search;
+
+/*
+ * The issuer of the leaf, with its path verified but for the dates; it belongs to the set, until the next call. An intermediate that was
+ * verified is remembered. BM_E_EKC_UNTRUSTED: none; the cause says why. Also BM_E_EKC_MALFORMED, BM_E_NO_MEMORY, BM_E_INTERNAL.
+ */
+BM_RESULT bm_search_issuer(bm_search *find, const bm_issuer **found);
+
+#endif
