@@ -16,11 +16,12 @@
 #define END (-1)
 
 /*
- * Memory, time, randomness, the answer of a signal handler, and the end. sysinfo is for qsort: glibc asks it how much memory there is when
+ * Messages, memory, time, randomness, the answer of a signal handler, and the end. Not sendmsg and recvmsg, by which processes hand each other
+ * open files. sysinfo is for qsort: glibc asks it how much memory there is when
  * more than 1024 bytes are to be sorted, as the attributes of a long RDN in a certificate that a client sent.
  */
 static const int common[] = {
-    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
+    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
     SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
     SCMP_SYS(rt_sigprocmask), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
@@ -29,7 +30,7 @@ static const int common[] = {
 /* The server: the connections that come to its listening socket, and libevent's loop. */
 static const int server[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(readv), SCMP_SYS(writev),
-    SCMP_SYS(shutdown), SCMP_SYS(fcntl), SCMP_SYS(rt_sigaction), END,
+    SCMP_SYS(shutdown), SCMP_SYS(rt_sigaction), END,
 };
 
 /* The keeper: its socket pairs. */
@@ -38,7 +39,7 @@ static const int keeper[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), END};
 /* The ledger: its socket pairs, and what SQLite does with files (landlock says which files). */
 static const int ledger[] = {
     SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fsync),
-    SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
+    SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
     SCMP_SYS(lstat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(readlink),
     SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep),
     SCMP_SYS(nanosleep), SCMP_SYS(statx), END,
@@ -78,6 +79,23 @@ static int allow_memory(scmp_filter_ctx filter)
     return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
 }
 
+/*
+ * Flags and locks of descriptors. Not their owner (F_SETOWN, F_SETSIG): the kernel would send it any signal, to whichever process of this user it
+ * is, and that ends the monitor as well as kill would.
+ */
+static int allow_fcntl(scmp_filter_ctx filter)
+{
+    static const unsigned commands[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW};
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && rc == 0; i++) {
+        const struct scmp_arg_cmp is_command = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = commands[i]};
+
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, is_command);
+    }
+    return rc;
+}
+
 /* libevent asks a socket how much there is to read; no other ioctl. */
 static int allow_server(scmp_filter_ctx filter)
 {
@@ -102,12 +120,17 @@ static int allow_sanitized(scmp_filter_ctx filter)
 
 static int fill(scmp_filter_ctx filter, bm_process process)
 {
-    int rc = allow(filter, common);
+    /* Also for the calls of another architecture, where the library would end the thread alone. */
+    int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
+    if (rc == 0)
+        rc = allow(filter, common);
     if (rc == 0)
         rc = allow_memory(filter);
     if (rc == 0)
         rc = allow(filter, lists[process]);
+    if (rc == 0 && process != BM_PROCESS_KEEPER)
+        rc = allow_fcntl(filter);
     if (rc == 0 && process == BM_PROCESS_SERVER)
         rc = allow_server(filter);
 #ifdef BM_SANITIZED
