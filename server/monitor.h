@@ -14,8 +14,8 @@ typedef struct {
 } bm_monitor_options;
 
 /*
- * Runs until SIGTERM or SIGINT, and returns the program's exit code: 0; 1 when a process died too often; BM_EXIT_CANNOT_BEGIN when
- * something is wrong that a person must put right (said on standard error).
+ * Runs until SIGTERM or SIGINT, and returns the program's exit code: 0; BM_EXIT_CANNOT_BEGIN when something is wrong that a person
+ * must put right (said on standard error). A process that dies after all have begun is started again, however often.
  */
 int bm_monitor_main(const bm_monitor_options *options);
 

@@ -9,19 +9,15 @@
 /* The monitor's own descriptors begin here, above all those that a process gets. */
 #define BM_MONITOR_FD_FIRST 128
 
-/* A process that dies more often than this in this time is not started again. */
-#define BM_MONITOR_DEATHS_MAX 10
-#define BM_MONITOR_DEATHS_MS 10000
-
 typedef struct {
     bm_process process;
     int index;      /* of a server; -1 for the others */
     pid_t pid;      /* 0: not running */
     int ready_fd;   /* readable when it has begun; -1 afterwards */
     bool was_ready; /* it has begun since it was started */
-    int64_t start_at; /* in milliseconds: when it is to be started again; 0: not */
-    int64_t deaths[BM_MONITOR_DEATHS_MAX]; /* the times of the last ones, in turn */
-    size_t death_count;
+    int64_t started; /* in milliseconds: when it was started last */
+    int64_t start_at; /* likewise: when it is to be started again; 0: not */
+    unsigned failures; /* how often it failed in a row: see monitor_main.c */
 } bm_monitor_child;
 
 /* What a process gets: its handover, and the descriptors for BM_FD_FIRST and those that follow. */

@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #define BACKOFF_MS 25
-#define BACKOFF_MAX_MS 1000
+#define BACKOFF_STEPS 16
+#define BACKOFF_MAX_MS 5000
+#define STEADY_MS 10000 /* a process that lived so long has worked */
 #define SERVERS_STOP_MS 6000
 #define OTHERS_STOP_MS 2000
 
@@ -100,34 +102,35 @@ static bool step_stop(monitor_self *monitor)
     return !is_running(monitor, 0, monitor->child_count);
 }
 
-/* How often a process died of late. */
-static size_t recent_deaths(const bm_monitor_child *child, int64_t now)
+/*
+ * When to start it again: at once, and later and later when it keeps failing. It is never given up: what it fails of (a full disk, a limit, a
+ * request that kills it) may go away, and until then a try every few seconds costs next to nothing.
+ */
+static void plan_restart(monitor_self *monitor, bm_monitor_child *child, bool worked)
 {
-    size_t kept = child->death_count < BM_MONITOR_DEATHS_MAX ? child->death_count : BM_MONITOR_DEATHS_MAX;
-    size_t recent = 0;
-
-    for (size_t i = 0; i < kept; i++)
-        recent += now - child->deaths[i] < BM_MONITOR_DEATHS_MS;
-    return recent;
-}
-
-/* When to start it again: at once, and later and later when it keeps dying. */
-static void plan_restart(monitor_self *monitor, bm_monitor_child *child)
-{
-    int64_t now = now_ms();
-    size_t recent = recent_deaths(child, now);
-    int64_t wait = recent == 0 ? 0 : (int64_t)BACKOFF_MS << recent;
+    int64_t wait = 0;
     char name[24];
 
-    if (recent >= BM_MONITOR_DEATHS_MAX) {
+    child->failures = worked ? 0 : child->failures + 1;
+    if (child->failures > 1)
+        wait = (int64_t)BACKOFF_MS << (child->failures < BACKOFF_STEPS ? child->failures : BACKOFF_STEPS);
+    if (wait > BACKOFF_MAX_MS)
+        wait = BACKOFF_MAX_MS;
+    if (wait == BACKOFF_MAX_MS) {
         bm_monitor_child_name(child, name);
-        bm_log_line(&monitor->log, "gave up: %s died %d times in %d seconds; the lines above say why", name, BM_MONITOR_DEATHS_MAX + 1,
-                    BM_MONITOR_DEATHS_MS / 1000);
-        stop(monitor, 1);
-        return;
+        bm_log_line(&monitor->log, "%s failed %u times in a row; the lines above say why; the next try is in %d seconds", name,
+                    child->failures, BACKOFF_MAX_MS / 1000);
     }
-    child->deaths[child->death_count++ % BM_MONITOR_DEATHS_MAX] = now;
-    child->start_at = now + (wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS) + 1;
+    child->start_at = now_ms() + wait + 1;
+}
+
+/*
+ * Did it work until something that is no fault of its own ended it? One that lived for a while did; and one that had begun and was killed from
+ * outside, by a person or by the kernel for want of memory (it cannot send itself SIGKILL: its sandbox kills by SIGSYS).
+ */
+static bool has_worked(const bm_monitor_child *child, int status)
+{
+    return child->was_ready && ((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || now_ms() - child->started >= STEADY_MS);
 }
 
 static void describe_end(int status, char text[32])
@@ -156,7 +159,7 @@ static void on_end(monitor_self *monitor, bm_monitor_child *child, int status)
         stop(monitor, BM_EXIT_CANNOT_BEGIN);
         return;
     }
-    plan_restart(monitor, child);
+    plan_restart(monitor, child, has_worked(child, status));
 }
 
 static void reap(monitor_self *monitor)
@@ -190,13 +193,14 @@ static BM_RESULT start_child(monitor_self *monitor, bm_monitor_child *child)
 {
     char name[24];
 
+    child->started = now_ms();
     BM_TRY(bm_monitor_gifts_start(&monitor->gifts, child));
     bm_monitor_child_name(child, name);
     bm_log_line(&monitor->log, "%s started pid=%d", name, (int)child->pid);
     return bm_ok();
 }
 
-/* Starts what is due. A start that fails counts as a death. */
+/* Starts what is due. A start that does not succeed is a failure of the process. */
 static void start_due(monitor_self *monitor)
 {
     for (size_t i = 0; i < monitor->child_count; i++) {
@@ -209,7 +213,7 @@ static void start_due(monitor_self *monitor)
         result = start_child(monitor, child);
         if (result.code != BM_OK) {
             bm_log_failure(&monitor->log, "cannot start:", result);
-            plan_restart(monitor, child);
+            plan_restart(monitor, child, false);
         }
     }
 }
