@@ -81,6 +81,11 @@ lab_server() {
     [[ -n ${LAB_URL[$name]} ]] || lab_die "birthmarkd $name did not start"
 }
 
+# lab_healthy SERVER: /healthz says that server, keeper and ledger answer.
+lab_healthy() {
+    curl -sf --noproxy '*' --max-time 10 --cacert "$(lab_ca_file "${LAB_CA_OF[$1]}")" "${LAB_URL[$1]}/healthz" >"$LAB/health"
+}
+
 lab_server_stop() {
     lab_stop "server-$1" "${2:-TERM}"
 }
