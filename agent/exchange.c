@@ -2,6 +2,8 @@
 
 #include "agent/clock.h"
 #include "agent/interrupt.h"
+#include "agent/patience.h"
+#include "crypto/random.h"
 #include "protocol/problem.h"
 
 #include <curl/curl.h>
@@ -12,8 +14,7 @@
 #define CONNECT_SECONDS 10L
 #define CALL_SECONDS 60L
 #define REPLY_MAX 65536
-#define TRIES 4
-#define PAUSE_FIRST_NS 200000000 /* 0.2, 0.4, 0.8 s between tries */
+#define SLICE_MS 100 /* how often a wait looks for a signal */
 
 struct bm_exchange {
     const char *server;
@@ -132,11 +133,25 @@ BM_RESULT bm_exchange_verdict(long status, bm_bytes body)
     return bm_failf(BM_E_SERVER_REFUSED, "the server refused (%s: %s): %s", problem.code, problem.detail, problem.title);
 }
 
-/* Both calls give the same answer again, so what fails because a server is restarting is simply sent again. */
-static bool is_passing(CURLcode code, long status)
+/* A server that has too much to do closes connections before the handshake: OpenSSL has nothing of its own to say then. */
+static bool was_cut_off(const bm_exchange *exchange)
 {
-    if (code == CURLE_OK)
-        return status == 503 || status == 502;
+    return strstr(exchange->error, "SSL routines") == NULL || strstr(exchange->error, "unexpected eof") != NULL;
+}
+
+/* Both calls give the same answer again, so what fails in passing is simply sent again: false when it does not pass. */
+static bool is_passing(const bm_exchange *exchange, CURLcode code, long status, bm_patience_cause *cause)
+{
+    *cause = BM_PATIENCE_AWAY;
+    if (code == CURLE_OK) {
+        if (status == 429 || status == 503)
+            *cause = BM_PATIENCE_BUSY;
+        return status == 429 || status == 503 || status == 502;
+    }
+    if (code == CURLE_SSL_CONNECT_ERROR) {
+        *cause = BM_PATIENCE_BUSY;
+        return was_cut_off(exchange);
+    }
     return code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
            code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
 }
@@ -160,36 +175,60 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
                     exchange->server, cause);
 }
 
-static void pause_before(unsigned try)
+/* Waits, unless a signal comes. */
+static BM_RESULT pause_for(int64_t wait_ms)
 {
-    int64_t pause = (int64_t)PAUSE_FIRST_NS << (try - 1);
-    struct timespec time = {.tv_sec = pause / 1000000000, .tv_nsec = pause % 1000000000};
+    while (wait_ms > 0) {
+        int64_t slice = wait_ms < SLICE_MS ? wait_ms : SLICE_MS;
+        struct timespec time = {.tv_nsec = slice * 1000000};
 
-    (void)nanosleep(&time, NULL);
+        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+        (void)nanosleep(&time, NULL);
+        wait_ms -= slice;
+    }
+    return bm_ok();
+}
+
+/* One try: what libcurl says, the status, and the Retry-After. */
+static CURLcode try_once(bm_exchange *exchange, bm_buf *body, long *status, curl_off_t *said)
+{
+    CURLcode code;
+
+    bm_buf_clear(body);
+    exchange->error[0] = 0;
+    code = curl_easy_perform(exchange->curl);
+    if (code == CURLE_OK)
+        code = curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, status);
+    if (code == CURLE_OK)
+        code = curl_easy_getinfo(exchange->curl, CURLINFO_RETRY_AFTER, said);
+    return code;
 }
 
 static BM_RESULT perform(bm_exchange *exchange, bm_buf *body)
 {
-    CURLcode code = CURLE_OK;
-    long status = 0;
+    bm_patience patience = {0};
 
     if (curl_easy_setopt(exchange->curl, CURLOPT_WRITEDATA, body) != CURLE_OK)
         return bm_fail(BM_E_INTERNAL, "libcurl does not take an option");
-    for (unsigned try = 0; try < TRIES; try++) {
+    for (;;) {
+        long status = 0;
+        curl_off_t said = 0;
+        uint32_t chance;
+        int64_t wait;
+        bm_patience_cause cause;
+        CURLcode code;
+
         BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
-        if (try > 0)
-            pause_before(try);
-        bm_buf_clear(body);
-        exchange->error[0] = 0;
-        code = curl_easy_perform(exchange->curl);
-        if (code == CURLE_OK)
-            code = curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
-        if (!is_passing(code, status))
-            break;
+        BM_TRY(bm_random((uint8_t *)&chance, sizeof(chance)));
+        code = try_once(exchange, body, &status, &said);
+        if (is_passing(exchange, code, status, &cause) && bm_patience_next(&patience, cause, said, chance, &wait)) {
+            BM_TRY(pause_for(wait));
+            continue;
+        }
+        if (code != CURLE_OK)
+            return network_error(exchange, code);
+        return bm_exchange_verdict(status, bm_buf_view(body));
     }
-    if (code != CURLE_OK)
-        return network_error(exchange, code);
-    return bm_exchange_verdict(status, bm_buf_view(body));
 }
 
 BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request *request, bm_buf *reply)

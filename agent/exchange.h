@@ -17,7 +17,8 @@ void bm_exchange_free(bm_exchange *exchange);
 void bm_exchange_freep(bm_exchange **exchange);
 
 /*
- * Sends a call and appends the body of the answer. A server that is just restarting is asked again, three times within two seconds:
+ * Sends a call and appends the body of the answer. A server that is just restarting is asked again, three times within two seconds, and one
+ * that has too much to do (429, 503) when it says, for at most BM_PATIENCE_MS in all:
  * both calls may be repeated. BM_E_NETWORK; BM_E_SERVER_REFUSED: a problem document, said in the detail; BM_E_SERVER_REPLY; BM_E_IO: --ca
  * is no file of certificates; BM_E_INTERRUPTED.
  */

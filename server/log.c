@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_SIZE 1024
+#define SELDOM_MS 1000
 
 void bm_log_init(bm_log *log, const char *process, int index)
 {
@@ -48,6 +49,16 @@ void bm_log_failure(const bm_log *log, const char *what, bm_result result)
         bm_log_line(log, "%s code=%s %s", what, bm_code_name(result.code), bm_code_advice(result.code));
     else
         bm_log_line(log, "%s code=%s %s (%s)", what, bm_code_name(result.code), result.detail, bm_code_advice(result.code));
+}
+
+bool bm_log_seldom_count(bm_log_seldom *seldom, int64_t now_ms, unsigned *count)
+{
+    seldom->count++;
+    if (now_ms < seldom->due)
+        return false;
+    *count = seldom->count;
+    *seldom = (bm_log_seldom){.due = now_ms + SELDOM_MS};
+    return true;
 }
 
 void bm_log_ek(const uint8_t *sha256, char out[BM_LOG_EK_SIZE])

@@ -24,6 +24,15 @@ void bm_log_line(const bm_log *log, const char *format, ...) BM_PRINTF(2, 3);
 /* Writes one line about a failure: what, its code, its detail, and its advice. */
 void bm_log_failure(const bm_log *log, const char *what, bm_result result);
 
+/* For a line that an attacker could have written as often as he likes. Zeros at the beginning. */
+typedef struct {
+    int64_t due; /* when the next is written */
+    unsigned count;
+} bm_log_seldom;
+
+/* Counts an event: true once a second, and then `count` is how many there were since the last line. Time in milliseconds. */
+bool bm_log_seldom_count(bm_log_seldom *seldom, int64_t now_ms, unsigned *count);
+
 /* The first eight digits of the hash of an EK: enough to find it, too few to be it. */
 void bm_log_ek(const uint8_t *sha256, char out[BM_LOG_EK_SIZE]);
 

@@ -3,6 +3,8 @@
 #include "server/channel.h"
 #include "server/handover.h"
 
+#include <unistd.h>
+
 /* A pair of sockets, both high. */
 static BM_RESULT open_pair(int *one, int *other)
 {
@@ -81,6 +83,15 @@ BM_RESULT bm_monitor_gifts_start(const bm_monitor_gifts *gifts, bm_monitor_child
         break;
     }
     return bm_fail(BM_E_INTERNAL, "there is no such process");
+}
+
+void bm_monitor_gifts_stop_listening(bm_monitor_gifts *gifts)
+{
+    for (size_t i = 0; i < gifts->server_count; i++) {
+        if (gifts->listeners[i] > 0)
+            (void)close(gifts->listeners[i]);
+        gifts->listeners[i] = -1;
+    }
 }
 
 void bm_monitor_gifts_fini(bm_monitor_gifts *gifts)

@@ -26,6 +26,9 @@ BM_RESULT bm_monitor_gifts_open(bm_monitor_gifts *gifts, const char *listen);
 /* Starts a process with what it gets. BM_E_IO, BM_E_NO_MEMORY. */
 BM_RESULT bm_monitor_gifts_start(const bm_monitor_gifts *gifts, bm_monitor_child *child);
 
+/* Closes the listening sockets: when the servers close theirs, nobody connects any more. */
+void bm_monitor_gifts_stop_listening(bm_monitor_gifts *gifts);
+
 /* Wipes and frees the state; the descriptors end with the program. */
 void bm_monitor_gifts_fini(bm_monitor_gifts *gifts);
 

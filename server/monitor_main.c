@@ -16,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BACKOFF_MS 25
@@ -51,14 +50,6 @@ typedef struct {
     int exit_code;
 } monitor_self;
 
-static int64_t now_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_running(const monitor_self *monitor, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
@@ -81,9 +72,10 @@ static void stop(monitor_self *monitor, int exit_code)
         return;
     monitor->exit_code = exit_code;
     monitor->phase = MONITOR_STOPPING_SERVERS;
-    monitor->stop_by = now_ms() + SERVERS_STOP_MS;
+    monitor->stop_by = bm_process_now_ms() + SERVERS_STOP_MS;
     for (size_t i = 0; i < monitor->child_count; i++)
         monitor->children[i].start_at = 0;
+    bm_monitor_gifts_stop_listening(&monitor->gifts);
     signal_all(monitor, FIRST_SERVER, monitor->child_count, SIGTERM);
 }
 
@@ -92,11 +84,11 @@ static bool step_stop(monitor_self *monitor)
 {
     if (monitor->phase < MONITOR_STOPPING_SERVERS)
         return false;
-    if (now_ms() >= monitor->stop_by)
+    if (bm_process_now_ms() >= monitor->stop_by)
         signal_all(monitor, monitor->phase == MONITOR_STOPPING_SERVERS ? FIRST_SERVER : 0, monitor->child_count, SIGKILL);
     if (monitor->phase == MONITOR_STOPPING_SERVERS && !is_running(monitor, FIRST_SERVER, monitor->child_count)) {
         monitor->phase = MONITOR_STOPPING_OTHERS;
-        monitor->stop_by = now_ms() + OTHERS_STOP_MS;
+        monitor->stop_by = bm_process_now_ms() + OTHERS_STOP_MS;
         signal_all(monitor, 0, FIRST_SERVER, SIGTERM);
     }
     return !is_running(monitor, 0, monitor->child_count);
@@ -121,7 +113,7 @@ static void plan_restart(monitor_self *monitor, bm_monitor_child *child, bool wo
         bm_log_line(&monitor->log, "%s failed %u times in a row; the lines above say why; the next try is in %d seconds", name,
                     child->failures, BACKOFF_MAX_MS / 1000);
     }
-    child->start_at = now_ms() + wait + 1;
+    child->start_at = bm_process_now_ms() + wait + 1;
 }
 
 /*
@@ -130,7 +122,7 @@ static void plan_restart(monitor_self *monitor, bm_monitor_child *child, bool wo
  */
 static bool has_worked(const bm_monitor_child *child, int status)
 {
-    return child->was_ready && ((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || now_ms() - child->started >= STEADY_MS);
+    return child->was_ready && ((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || bm_process_now_ms() - child->started >= STEADY_MS);
 }
 
 static void describe_end(int status, char text[32])
@@ -193,7 +185,7 @@ static BM_RESULT start_child(monitor_self *monitor, bm_monitor_child *child)
 {
     char name[24];
 
-    child->started = now_ms();
+    child->started = bm_process_now_ms();
     BM_TRY(bm_monitor_gifts_start(&monitor->gifts, child));
     bm_monitor_child_name(child, name);
     bm_log_line(&monitor->log, "%s started pid=%d", name, (int)child->pid);
@@ -207,7 +199,7 @@ static void start_due(monitor_self *monitor)
         bm_monitor_child *child = &monitor->children[i];
         bm_result result;
 
-        if (child->start_at == 0 || child->start_at > now_ms())
+        if (child->start_at == 0 || child->start_at > bm_process_now_ms())
             continue;
         child->start_at = 0;
         result = start_child(monitor, child);
@@ -246,7 +238,7 @@ static BM_RESULT on_ready(monitor_self *monitor, bm_monitor_child *child)
 /* How long nothing needs to be done, in milliseconds; -1: for ever. */
 static int idle_time(const monitor_self *monitor)
 {
-    int64_t now = now_ms();
+    int64_t now = bm_process_now_ms();
     int64_t until = monitor->phase >= MONITOR_STOPPING_SERVERS ? monitor->stop_by : INT64_MAX;
 
     for (size_t i = 0; i < monitor->child_count; i++)

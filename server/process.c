@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const names[BM_PROCESS_COUNT] = {
@@ -70,4 +71,12 @@ BM_RESULT bm_process_term_fd(int *fd)
     if (*fd < 0)
         return bm_failf(BM_E_IO, "signalfd: %s", strerror(errno));
     return bm_ok();
+}
+
+int64_t bm_process_now_ms(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

@@ -51,6 +51,9 @@ BM_RESULT bm_process_ready(void);
 /* A descriptor that becomes readable when SIGTERM comes, which does nothing else then; SIGINT, SIGHUP and SIGPIPE are ignored. BM_E_IO. */
 BM_RESULT bm_process_term_fd(int *fd);
 
+/* Milliseconds of a clock that does not go back. */
+int64_t bm_process_now_ms(void);
+
 /* The main functions: they return the process' exit code. */
 int bm_server_main(int index);
 int bm_ledger_main(void);

@@ -11,6 +11,7 @@ struct event_base;
 typedef struct bm_server_tls bm_server_tls;
 typedef struct bm_server_peer bm_server_peer;
 typedef struct bm_server_anchors bm_server_anchors;
+typedef struct bm_server_limit bm_server_limit;
 typedef struct bm_server_http bm_server_http;
 
 typedef struct {
@@ -26,6 +27,7 @@ typedef struct {
     bm_server_peer *keeper;
     bm_server_peer *ledger;
     bm_server_anchors *anchors;
+    bm_server_limit *limit;         /* of public-key work */
     bm_server_http *http;
 } bm_server;
 

@@ -58,6 +58,13 @@ static bm_bytes trim(bm_bytes bytes)
     return bytes;
 }
 
+static void note_forwarded(bm_bytes value, bm_server_head *head)
+{
+    if (head->forwarded_count < BM_SERVER_HEAD_FORWARDED_MAX)
+        head->forwarded[head->forwarded_count] = value;
+    head->forwarded_count++;
+}
+
 /* Cuts off what stands before the first `separator`, which is dropped: true. When there is none, `piece` is all of it: false. */
 static bool cut(bm_bytes *rest, uint8_t separator, bm_bytes *piece)
 {
@@ -160,6 +167,8 @@ static BM_RESULT parse_field(bm_bytes line, head_reading *reading)
         reading->has_host = true;
     } else if (is_word(name, "connection")) {
         parse_connection(value, reading);
+    } else if (is_word(name, "x-forwarded-for")) {
+        note_forwarded(value, &reading->head);
     } else if (is_word(name, "expect")) {
         reading->head.expects_continue = is_word(value, "100-continue");
     }

@@ -9,10 +9,11 @@
 
 #define BM_SERVER_HEAD_MAX 8192 /* bytes of a head */
 #define BM_SERVER_HEAD_FIELDS_MAX 64
+#define BM_SERVER_HEAD_FORWARDED_MAX 4
 
 typedef enum { BM_METHOD_GET, BM_METHOD_POST, BM_METHOD_OTHER } bm_server_method;
 
-/* What we want to know of a head. `path` is a view. */
+/* What we want to know of a head. `path` and `forwarded` are views. */
 typedef struct {
     bm_server_method method;
     bm_bytes path; /* the request target, which begins with '/' */
@@ -20,6 +21,8 @@ typedef struct {
     bool keep_alive;
     bool is_json;          /* Content-Type: application/json */
     bool expects_continue; /* Expect: 100-continue */
+    bm_bytes forwarded[BM_SERVER_HEAD_FORWARDED_MAX]; /* X-Forwarded-For, as they stand there; of the first ones */
+    size_t forwarded_count;                           /* how many there are, which may be more */
 } bm_server_head;
 
 /*

@@ -2,6 +2,10 @@
 
 #include "protocol/problem.h"
 #include "protocol/request.h"
+#include "server/process.h"
+#include "server/server_accept.h"
+#include "server/server_forwarded.h"
+#include "server/server_limit.h"
 #include "server/server_reply.h"
 #include "server/server_routes.h"
 #include "server/server_tls.h"
@@ -9,16 +13,10 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <event2/util.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-
-#define BACKLOG 0 /* the monitor has called listen() */
-#define ACCEPT_PAUSE_MS 200
 
 /* What a connection is doing. */
 typedef enum {
@@ -27,13 +25,13 @@ typedef enum {
     PHASE_BODY,
     PHASE_BUSY,   /* the handler has it: the deadlines are those of its requests to the other processes */
     PHASE_REPLY,  /* the reply is on its way */
-    PHASE_LINGER, /* the reply is sent; what the client still sends is thrown away, so that it can read the reply */
-    PHASE_COUNT
+    PHASE_LINGER  /* the reply is sent; what the client still sends is thrown away, so that it can read the reply */
 } connection_phase;
 
-static const int deadlines_ms[PHASE_COUNT] = {
-    [PHASE_HEAD] = 10000, [PHASE_IDLE] = 15000, [PHASE_BODY] = 10000, [PHASE_BUSY] = 0, [PHASE_REPLY] = 10000, [PHASE_LINGER] = 2000,
-};
+#define LINGER_SECONDS 2
+
+/* Which connections may be closed to make room for a new one: first those that are idle, then those whose client is to do something. */
+typedef enum { LIST_IDLE, LIST_WAITING, LIST_BUSY, LIST_COUNT } connection_list;
 
 struct bm_server_connection {
     TAILQ_ENTRY(bm_server_connection) link;
@@ -41,30 +39,85 @@ struct bm_server_connection {
     struct bufferevent *stream; /* NULL: the client is gone while the handler is busy */
     struct event *timer;
     connection_phase phase;
+    bool listed; /* it is in the list of its phase */
     bool close; /* after the reply */
     bool unread; /* something of the request was not read */
     const bm_server_route *route;
     bm_server_head head;
-    char client[48];
+    bm_address peer;
+    bm_address client; /* the peer, or who it is that a trusted proxy speaks for */
+    char client_text[BM_ADDRESS_TEXT_SIZE];
 };
 
 struct bm_server_http {
     bm_server *server;
-    struct evconnlistener *listener;
-    struct event *resume; /* accepting, after a pause */
-    TAILQ_HEAD(connection_list, bm_server_connection) connections;
+    bm_server_accept *accept;
+    TAILQ_HEAD(connections, bm_server_connection) lists[LIST_COUNT]; /* each in the order in which they came into their phase */
     size_t count;
     bool stopping;
+    bm_log_seldom full;
+    bm_log_seldom limited;
 };
+
+static connection_list list_of(connection_phase phase)
+{
+    if (phase == PHASE_IDLE)
+        return LIST_IDLE;
+    return phase == PHASE_BUSY ? LIST_BUSY : LIST_WAITING;
+}
+
+static void unlist(bm_server_connection *connection)
+{
+    if (connection->listed)
+        TAILQ_REMOVE(&connection->http->lists[list_of(connection->phase)], connection, link);
+    connection->listed = false;
+}
+
+/* The oldest connection that may be closed for a new one; NULL when all are at work. */
+static bm_server_connection *oldest(bm_server_http *http)
+{
+    bm_server_connection *idle = TAILQ_FIRST(&http->lists[LIST_IDLE]);
+
+    return idle != NULL ? idle : TAILQ_FIRST(&http->lists[LIST_WAITING]);
+}
+
+/* What comes while every place is at work waits in the kernel's queue. */
+static void hold_or_accept(bm_server_http *http)
+{
+    bm_server_accept_hold(http->accept, http->count >= http->server->config.max_connections && oldest(http) == NULL);
+}
+
+/* How long a phase may take, in seconds; 0: its end is not the client's to choose. */
+static unsigned deadline_of(const bm_config *config, connection_phase phase)
+{
+    switch (phase) {
+    case PHASE_HEAD:
+    case PHASE_BODY:
+    case PHASE_REPLY:
+        return config->request_timeout;
+    case PHASE_IDLE:
+        return config->idle_timeout;
+    case PHASE_LINGER:
+        return LINGER_SECONDS;
+    case PHASE_BUSY:
+        break;
+    }
+    return 0;
+}
 
 static void enter_phase(bm_server_connection *connection, connection_phase phase)
 {
-    const struct timeval deadline = {.tv_sec = deadlines_ms[phase] / 1000, .tv_usec = deadlines_ms[phase] % 1000 * 1000};
+    bm_server_http *http = connection->http;
+    const struct timeval deadline = {.tv_sec = deadline_of(&http->server->config, phase)};
 
+    unlist(connection);
     connection->phase = phase;
+    TAILQ_INSERT_TAIL(&http->lists[list_of(phase)], connection, link);
+    connection->listed = true;
     (void)event_del(connection->timer);
-    if (deadlines_ms[phase] > 0)
+    if (deadline.tv_sec > 0)
         (void)event_add(connection->timer, &deadline);
+    hold_or_accept(http);
 }
 
 static void free_stream(bm_server_connection *connection)
@@ -82,13 +135,13 @@ static void free_connection(bm_server_connection *connection)
     free_stream(connection);
     if (connection->timer != NULL)
         event_free(connection->timer);
-    TAILQ_REMOVE(&http->connections, connection, link);
+    unlist(connection);
     free(connection);
     http->count--;
     if (http->stopping && http->count == 0)
         (void)event_base_loopexit(http->server->base, NULL);
     else if (!http->stopping)
-        (void)evconnlistener_enable(http->listener);
+        hold_or_accept(http);
 }
 
 /* The client is gone, or too slow. A handler that is busy still answers: then it ends. */
@@ -152,7 +205,8 @@ void bm_server_http_answer(bm_server_connection *connection, int status, const c
     answer(connection, &(bm_server_reply){.status = status, .type = type, .close = connection->close, .body = body});
 }
 
-void bm_server_http_refuse(bm_server_connection *connection, bm_result failure)
+/* `retry_after` in seconds, or 0. */
+static void refuse(bm_server_connection *connection, bm_result failure, unsigned retry_after)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     const char *allow = NULL;
@@ -165,13 +219,19 @@ void bm_server_http_refuse(bm_server_connection *connection, bm_result failure)
     answer(connection, &(bm_server_reply){.status = bm_code_status(failure.code),
                                           .type = BM_SERVER_REPLY_PROBLEM,
                                           .allow = allow,
+                                          .retry_after = retry_after,
                                           .close = connection->close,
                                           .body = bm_buf_view(&body)});
 }
 
+void bm_server_http_refuse(bm_server_connection *connection, bm_result failure)
+{
+    refuse(connection, failure, 0);
+}
+
 const char *bm_server_http_client(const bm_server_connection *connection)
 {
-    return connection->client;
+    return connection->client_text;
 }
 
 /* A request that is refused before its body was read: nothing after it can be understood. */
@@ -179,9 +239,16 @@ static void refuse_unread(bm_server_connection *connection, bm_result failure)
 {
     connection->close = true;
     connection->unread = true;
-    bm_log_line(&connection->http->server->log, "refused code=%s from=%s %s", bm_code_name(failure.code), connection->client,
+    bm_log_line(&connection->http->server->log, "refused code=%s from=%s %s", bm_code_name(failure.code), connection->client_text,
                 failure.detail != NULL ? failure.detail : "");
     bm_server_http_refuse(connection, failure);
+}
+
+static BM_RESULT find_client(bm_server_connection *connection)
+{
+    BM_TRY(bm_server_forwarded_find(&connection->http->server->config, &connection->peer, &connection->head, &connection->client));
+    bm_address_text(&connection->client, connection->client_text);
+    return bm_ok();
 }
 
 /* The head is there, in `size` bytes: what is it about? */
@@ -196,8 +263,10 @@ static void take_head(bm_server_connection *connection, struct evbuffer *input, 
         result = bm_server_head_parse(bm_bytes_of(start, size), BM_REQUEST_BODY_MAX, &connection->head);
     if (result.code == BM_OK) {
         connection->close = !connection->head.keep_alive;
-        result = bm_server_routes_find(&connection->head, &connection->route);
+        result = find_client(connection);
     }
+    if (result.code == BM_OK)
+        result = bm_server_routes_find(&connection->head, &connection->route);
     (void)evbuffer_drain(input, size);
     if (result.code != BM_OK) {
         refuse_unread(connection, result);
@@ -220,6 +289,26 @@ static void read_head(bm_server_connection *connection, struct evbuffer *input)
         enter_phase(connection, PHASE_HEAD);
 }
 
+/* Public-key work is paid for before it is done. The connection stays: what comes later needs no other handshake. */
+static bool is_paid(bm_server_connection *connection)
+{
+    bm_server_http *http = connection->http;
+    int64_t now = bm_process_now_ms();
+    unsigned wait = 0, count;
+    bm_result result;
+
+    if (!connection->route->costly)
+        return true;
+    result = bm_server_limit_pay(http->server->limit, &connection->client, now, &wait);
+    if (result.code == BM_OK)
+        return true;
+    if (bm_log_seldom_count(&http->limited, now, &count))
+        bm_log_line(&http->server->log, "refused code=%s from=%s %s; in all: %u", bm_code_name(result.code), connection->client_text,
+                    result.detail, count);
+    refuse(connection, result, wait);
+    return false;
+}
+
 static void read_body(bm_server_connection *connection, struct evbuffer *input)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
@@ -234,7 +323,8 @@ static void read_body(bm_server_connection *connection, struct evbuffer *input)
         bm_server_http_refuse(connection, bm_fail(BM_E_NO_MEMORY, NULL));
         return;
     }
-    connection->route->handler(connection->http->server, connection, bm_buf_view(&body));
+    if (is_paid(connection))
+        connection->route->handler(connection->http->server, connection, bm_buf_view(&body));
 }
 
 /* Takes from the input what this phase can use. */
@@ -307,76 +397,57 @@ static bm_server_connection *new_connection(bm_server_http *http, int fd)
     return connection;
 }
 
-/* Not getnameinfo: it may open sockets for the name of an interface. */
-static void name_client(bm_server_connection *connection, const struct sockaddr *address)
+/* For a new connection the one goes that is idle longest, or else the one whose client lets us wait longest. */
+static void make_room(bm_server_http *http)
 {
-    const void *in = NULL;
+    bm_server_connection *victim = http->count >= http->server->config.max_connections ? oldest(http) : NULL;
+    unsigned count;
 
-    if (address->sa_family == AF_INET)
-        in = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    else if (address->sa_family == AF_INET6)
-        in = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    if (in != NULL)
-        (void)evutil_inet_ntop(address->sa_family, in, connection->client, sizeof(connection->client));
+    if (victim == NULL)
+        return;
+    if (bm_log_seldom_count(&http->full, bm_process_now_ms(), &count))
+        bm_log_line(&http->server->log, "max_connections=%u reached: closed the oldest idle connection from=%s; in all: %u",
+                    http->server->config.max_connections, victim->client_text, count);
+    if (victim->phase == PHASE_IDLE)
+        bm_server_tls_shutdown(victim->stream);
+    free_connection(victim);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size, void *context)
+static void on_accepted(void *context, int fd, const bm_address *peer)
 {
     bm_server_http *http = context;
-    bm_server_connection *connection = new_connection(http, fd);
+    bm_server_connection *connection;
 
+    make_room(http);
+    connection = new_connection(http, fd);
     if (connection == NULL) {
         (void)evutil_closesocket(fd);
         return;
     }
-    (void)size;
-    name_client(connection, address);
-    TAILQ_INSERT_TAIL(&http->connections, connection, link);
+    connection->peer = *peer;
+    connection->client = *peer;
+    bm_address_text(peer, connection->client_text);
     http->count++;
-    /* What does not fit waits in the kernel's queue until a connection ends. */
-    if (http->count >= http->server->config.max_connections)
-        (void)evconnlistener_disable(listener);
     bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);
     bufferevent_setwatermark(connection->stream, EV_READ, 0, BM_SERVER_HEAD_MAX + BM_REQUEST_BODY_MAX);
     enter_phase(connection, PHASE_HEAD);
     (void)bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
 }
 
-/* Out of descriptors or memory: accepting goes on after a pause, instead of trying in a circle. */
-static void on_accept_error(struct evconnlistener *listener, void *context)
-{
-    const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
-    bm_server_http *http = context;
-
-    bm_log_line(&http->server->log, "accept: %s", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-    (void)evconnlistener_disable(listener);
-    (void)event_add(http->resume, &pause);
-}
-
-static void on_resume(evutil_socket_t fd, short events, void *context)
-{
-    bm_server_http *http = context;
-
-    (void)fd;
-    (void)events;
-    if (!http->stopping && http->count < http->server->config.max_connections)
-        (void)evconnlistener_enable(http->listener);
-}
-
 BM_RESULT bm_server_http_new(bm_server *server, int listener, bm_server_http **http)
 {
     bm_server_http *made = calloc(1, sizeof(*made));
+    bm_result result;
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->server = server;
-    TAILQ_INIT(&made->connections);
-    made->resume = evtimer_new(server->base, on_resume, made);
-    made->listener = evconnlistener_new(server->base, on_accept, made, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, BACKLOG, listener);
-    if (made->resume == NULL || made->listener == NULL) {
-        bm_server_http_free(made);
-        return bm_fail(BM_E_NO_MEMORY, NULL);
+    for (size_t i = 0; i < LIST_COUNT; i++)
+        TAILQ_INIT(&made->lists[i]);
+    result = bm_server_accept_new(server, listener, on_accepted, made, &made->accept);
+    if (result.code != BM_OK) {
+        free(made);
+        return result;
     }
-    evconnlistener_set_error_cb(made->listener, on_accept_error);
     *http = made;
     return bm_ok();
 }
@@ -388,14 +459,12 @@ void bm_server_http_free(bm_server_http *http)
     if (http == NULL)
         return;
     http->stopping = true;
-    for (connection = TAILQ_FIRST(&http->connections); connection != NULL; connection = next) {
-        next = TAILQ_NEXT(connection, link);
-        free_connection(connection);
-    }
-    if (http->listener != NULL)
-        evconnlistener_free(http->listener);
-    if (http->resume != NULL)
-        event_free(http->resume);
+    for (size_t i = 0; i < LIST_COUNT; i++)
+        for (connection = TAILQ_FIRST(&http->lists[i]); connection != NULL; connection = next) {
+            next = TAILQ_NEXT(connection, link);
+            free_connection(connection);
+        }
+    bm_server_accept_free(http->accept);
     free(http);
 }
 
@@ -403,12 +472,12 @@ void bm_server_http_stop(bm_server_http *http)
 {
     bm_server_connection *connection, *next;
 
+    bm_server_accept_stop(http->accept);
     http->stopping = true;
-    (void)evconnlistener_disable(http->listener);
-    for (connection = TAILQ_FIRST(&http->connections); connection != NULL; connection = next) {
+    for (connection = TAILQ_FIRST(&http->lists[LIST_IDLE]); connection != NULL; connection = next) {
         next = TAILQ_NEXT(connection, link);
-        if (connection->phase == PHASE_IDLE)
-            free_connection(connection);
+        bm_server_tls_shutdown(connection->stream);
+        free_connection(connection);
     }
     if (http->count == 0)
         (void)event_base_loopexit(http->server->base, NULL);

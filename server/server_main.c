@@ -5,6 +5,7 @@
 #include "server/sandbox.h"
 #include "server/server_anchors.h"
 #include "server/server_http.h"
+#include "server/server_limit.h"
 #include "server/server_peer.h"
 #include "server/server_tls.h"
 
@@ -105,8 +106,19 @@ static void limit_connections(bm_server *server)
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || server->config.max_connections + DESCRIPTORS_KEPT <= files.rlim_cur)
         return;
     server->config.max_connections = files.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)files.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
-    bm_log_line(&server->log, "max_connections=%u: the limit of open files is %llu", server->config.max_connections,
-                (unsigned long long)files.rlim_cur);
+    bm_log_line(&server->log, "max_connections=%u: the limit of open files is %llu; raise it (LimitNOFILE, ulimit -n) to hold as many as configured",
+                server->config.max_connections, (unsigned long long)files.rlim_cur);
+}
+
+static BM_RESULT make_limit(bm_server *server)
+{
+    const bm_config *config = &server->config;
+
+    return bm_server_limit_new(&(bm_server_limits){.address_rate = config->address_rate,
+                                                   .address_burst = config->address_burst,
+                                                   .total_rate = config->total_rate,
+                                                   .total_burst = config->total_burst},
+                               &server->limit);
 }
 
 /* The event loop: changes of what is waited for are told to the kernel together, and only those that last. */
@@ -127,6 +139,7 @@ static BM_RESULT begin(bm_server *server)
     BM_TRY(bm_process_begin(BM_FD_LEDGER + 1));
     BM_TRY(take_handover(server));
     limit_connections(server);
+    BM_TRY(make_limit(server));
     BM_TRY(make_base(server));
     BM_TRY(bm_server_peer_new(server->base, BM_FD_KEEPER, "keeper", &server->log, &server->keeper));
     BM_TRY(bm_server_peer_new(server->base, BM_FD_LEDGER, "ledger", &server->log, &server->ledger));
@@ -156,6 +169,7 @@ static BM_RESULT run(bm_server *server)
 static void free_server(bm_server *server)
 {
     bm_server_http_free(server->http);
+    bm_server_limit_free(server->limit);
     bm_server_anchors_free(server->anchors);
     bm_server_peer_free(server->keeper);
     bm_server_peer_free(server->ledger);

@@ -2,12 +2,12 @@
 
 #include "crypto/random.h"
 #include "server/channel.h"
+#include "server/process.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #define TICK_MS 50
 
@@ -33,14 +33,6 @@ struct bm_server_peer {
     struct event *tick;
     bm_buf datagram;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void free_pending(pending *request)
 {
@@ -119,7 +111,7 @@ static void send_pending(pending *request, int fd, int64_t now)
 static void on_tick(evutil_socket_t fd, short events, void *context)
 {
     bm_server_peer *peer = context;
-    int64_t now = now_ms();
+    int64_t now = bm_process_now_ms();
     pending *request, *next;
 
     (void)fd;
@@ -189,7 +181,7 @@ BM_RESULT bm_server_peer_ask(bm_server_peer *peer, const bm_server_peer_request 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->id = peer->next_id++;
     made->reply = request->reply;
-    made->expires = now_ms() + (int64_t)request->tries * BM_SERVER_PEER_REPEAT_MS;
+    made->expires = bm_process_now_ms() + (int64_t)request->tries * BM_SERVER_PEER_REPEAT_MS;
     made->done = request->done;
     made->context = request->context;
     result = bm_message_begin(&made->datagram, request->type, made->id);
@@ -204,7 +196,7 @@ BM_RESULT bm_server_peer_ask(bm_server_peer *peer, const bm_server_peer_request 
     if (peer->pending_count++ == 0)
         (void)event_add(peer->tick, &every);
     TAILQ_INSERT_TAIL(&peer->pending, made, link);
-    send_pending(made, peer->fd, now_ms());
+    send_pending(made, peer->fd, bm_process_now_ms());
     return bm_ok();
 }
 

@@ -13,6 +13,7 @@ static const struct {
     {409, "Conflict"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
+    {429, "Too Many Requests"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
 };
@@ -31,8 +32,8 @@ BM_RESULT bm_server_reply_put(bm_buf *out, const bm_server_reply *reply)
                        phrase_of(reply->status), reply->type, reply->body.size));
     if (reply->allow != NULL)
         BM_TRY(bm_buf_putf(out, "Allow: %s\r\n", reply->allow));
-    if (reply->status == 503)
-        BM_TRY(bm_buf_put_str(out, "Retry-After: 1\r\n"));
+    if (reply->retry_after > 0 || reply->status == 503)
+        BM_TRY(bm_buf_putf(out, "Retry-After: %u\r\n", reply->retry_after > 0 ? reply->retry_after : 1));
     if (reply->close)
         BM_TRY(bm_buf_put_str(out, "Connection: close\r\n"));
     BM_TRY(bm_buf_put_str(out, "\r\n"));

@@ -8,11 +8,12 @@
 #define BM_SERVER_REPLY_PEM "application/x-pem-file"
 #define BM_SERVER_REPLY_PROBLEM "application/problem+json"
 
-/* A reply. `allow` is what stands in Allow with a 405, or NULL. */
+/* A reply. `allow` is what stands in Allow with a 405, or NULL; `retry_after` are seconds, or 0 for none but the one of a 503. */
 typedef struct {
     int status;
     const char *type;
     const char *allow;
+    unsigned retry_after;
     bool close; /* the connection ends with it */
     bm_bytes body;
 } bm_server_reply;

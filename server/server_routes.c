@@ -13,10 +13,10 @@ static void answer_ca(bm_server *server, bm_server_connection *connection, bm_by
 }
 
 static const bm_server_route routes[] = {
-    {"/v1/getChallenge", BM_METHOD_POST, "POST", bm_server_challenge_answer},
-    {"/v1/getCertificate", BM_METHOD_POST, "POST", bm_server_certificate_answer},
-    {"/v1/ca", BM_METHOD_GET, "GET", answer_ca},
-    {"/healthz", BM_METHOD_GET, "GET", bm_server_health_answer},
+    {"/v1/getChallenge", BM_METHOD_POST, true, "POST", bm_server_challenge_answer},
+    {"/v1/getCertificate", BM_METHOD_POST, true, "POST", bm_server_certificate_answer},
+    {"/v1/ca", BM_METHOD_GET, false, "GET", answer_ca},
+    {"/healthz", BM_METHOD_GET, false, "GET", bm_server_health_answer},
 };
 
 BM_RESULT bm_server_routes_find(const bm_server_head *head, const bm_server_route **route)

@@ -12,6 +12,7 @@ typedef void (*bm_server_handler)(bm_server *server, bm_server_connection *conne
 typedef struct {
     const char *path;
     bm_server_method method;
+    bool costly;       /* it is public-key work, which is limited */
     const char *allow; /* the method's name */
     bm_server_handler handler;
 } bm_server_route;

@@ -1,5 +1,7 @@
 #include "protocol/config.h"
 
+#include "protocol/config_server.h"
+
 #include <ini.h>
 #include <stdio.h>
 
@@ -17,8 +19,7 @@ static const char *const profile_keys[KEY_COUNT] = {"trust",   "classes",  "ik_k
 typedef struct {
     bm_config *config;
     bool given[BM_CONFIG_PROFILES_MAX][KEY_COUNT];
-    bool servers_given;
-    bool connections_given;
+    bm_config_server_keys server;
     bm_result failure; /* the first */
     char reason[256];
 } parser;
@@ -32,8 +33,7 @@ static int word_of(bm_bytes text, const char *const *words, int count)
     return -1;
 }
 
-/* Cuts the next word off a list with commas; false at its end. */
-static bool next_word(bm_bytes *rest, bm_bytes *word)
+bool bm_config_next_word(bm_bytes *rest, bm_bytes *word)
 {
     size_t end = 0;
 
@@ -57,7 +57,7 @@ static BM_RESULT set_classes(bm_bytes value, bm_profile *profile)
 
     for (int i = 0; i < BM_CLASS_COUNT; i++)
         profile->classes[i] = false;
-    while (next_word(&value, &word)) {
+    while (bm_config_next_word(&value, &word)) {
         if (bm_anchors_class_by_name(word, &class).code != BM_OK)
             return bm_fail(BM_E_CONFIG_INVALID, "classes is a list of discrete, firmware, virtual");
         profile->classes[class] = true;
@@ -71,7 +71,7 @@ static BM_RESULT set_ik_keys(bm_bytes value, bm_profile *profile)
 
     for (int i = 0; i < BM_KEY_TYPE_COUNT; i++)
         profile->ik_keys[i] = false;
-    while (next_word(&value, &word)) {
+    while (bm_config_next_word(&value, &word)) {
         bm_key_type type = bm_pubkey_type_by_name(word);
 
         BM_CHECK(type != BM_KEY_NONE, BM_E_CONFIG_INVALID,
@@ -164,28 +164,6 @@ static BM_RESULT find_profile(parser *p, bm_bytes name, size_t *index)
     return bm_ok();
 }
 
-static BM_RESULT set_number(bm_bytes value, uint64_t min, uint64_t max, const char *reason, bool *given, unsigned *out)
-{
-    uint64_t number;
-
-    BM_CHECK(!*given, BM_E_CONFIG_INVALID, "this key is given twice");
-    if (bm_text_parse_u64(value, max, &number).code != BM_OK || number < min)
-        return bm_fail(BM_E_CONFIG_INVALID, reason);
-    *given = true;
-    *out = (unsigned)number;
-    return bm_ok();
-}
-
-static BM_RESULT set_server_key(parser *p, const char *key, bm_bytes value)
-{
-    if (bm_bytes_equal(bm_bytes_str(key), bm_bytes_str("processes")))
-        return set_number(value, 0, 64, "processes is 0 (one a core) to 64", &p->servers_given, &p->config->servers);
-    if (bm_bytes_equal(bm_bytes_str(key), bm_bytes_str("max_connections")))
-        return set_number(value, 1, 65536, "max_connections is 1 to 65536", &p->connections_given,
-                          &p->config->max_connections);
-    return bm_fail(BM_E_CONFIG_INVALID, "[server] has only the keys processes and max_connections");
-}
-
 /* The name in "profile NAME"; empty when the section is none of a profile. */
 static bm_bytes profile_section(bm_bytes section)
 {
@@ -205,7 +183,7 @@ static BM_RESULT set_key(parser *p, const char *section, const char *key, bm_byt
 
     BM_CHECK(section[0] != 0, BM_E_CONFIG_INVALID, "a key stands before the first section");
     if (bm_bytes_equal(bm_bytes_str(section), bm_bytes_str("server")))
-        return set_server_key(p, key, value);
+        return bm_config_server_set(&p->server, key, value, p->config);
     BM_CHECK(bm_text_is_profile_name(name), BM_E_CONFIG_INVALID, "a section is [server] or [profile NAME]");
     word = word_of(bm_bytes_str(key), profile_keys, KEY_COUNT);
     BM_CHECK(word >= 0, BM_E_CONFIG_INVALID,
@@ -291,10 +269,11 @@ static BM_RESULT check_complete(const char *name, const parser *p)
 BM_RESULT bm_config_parse(const char *name, bm_bytes text, bm_config *config)
 {
     BM_AUTO_BUF copy = BM_BUF_EMPTY;
-    bm_config parsed = {.max_connections = 1024};
+    bm_config parsed = {0};
     parser p = {.config = &parsed};
     int line;
 
+    bm_config_server_init(&parsed);
     if (text.size > BM_CONFIG_SIZE_MAX)
         return bm_failf(BM_E_CONFIG_INVALID, "%s: larger than %d bytes", name, BM_CONFIG_SIZE_MAX);
     BM_TRY(check_lines(name, text));

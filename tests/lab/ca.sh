@@ -51,6 +51,12 @@ lab_profile() {
     rm "$LAB/profile"
 }
 
+# lab_server_key CA KEY VALUE: a key of [server] in its configuration, for the next start.
+lab_server_key() {
+    grep -q "^$2 =" "$LAB/ca-$1/birthmark.conf" || lab_die "birthmark.conf has no $2"
+    sed -i "s|^$2 =.*|$2 = $3|" "$LAB/ca-$1/birthmark.conf"
+}
+
 # lab_ctl CA COMMAND...: birthmarkctl on that CA.
 lab_ctl() {
     local name=$1

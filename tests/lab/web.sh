@@ -61,6 +61,61 @@ END
     lab_alive "${LAB_PID[nginx-$1]}" || lab_die "nginx $1 did not start"
 }
 
+# lab_free_port: a port of 127.0.0.1 that was free a moment ago.
+lab_free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+lab_proxy_ready() {
+    lab_gone "$1" || curl -s -o /dev/null "$2/lab"
+}
+
+# lab_proxy NAME SERVER: nginx over HTTP in front of a birthmarkd that runs with --plain, as the operator's guide has
+# it; ${LAB_URL[NAME]} is its address. nginx cannot ask the kernel for a port: where another took ours, with the next.
+lab_proxy() {
+    local d=$LAB/nginx-$1 port try
+    mkdir -p "$d"
+    for try in 1 2 3 4 5; do
+        port=$(lab_free_port)
+        cat >"$d/nginx.conf" <<END
+daemon off;
+master_process off;
+worker_processes 1;
+pid $d/pid;
+error_log $d/error.log info;
+events { worker_connections 256; }
+http {
+    access_log $d/access.log;
+    client_body_temp_path $d/body;
+    proxy_temp_path $d/proxy;
+    fastcgi_temp_path $d/fastcgi;
+    uwsgi_temp_path $d/uwsgi;
+    scgi_temp_path $d/scgi;
+    upstream birthmark { server ${LAB_URL[$2]#http://}; keepalive 8; }
+    server {
+        listen 127.0.0.1:$port;
+        location = /lab { return 204; }
+        location / {
+            proxy_pass http://birthmark;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host \$host;
+            proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for;
+        }
+    }
+}
+END
+        nginx -p "$d" -c "$d/nginx.conf" -e "$d/error.log" >"$d/out.log" 2>&1 &
+        LAB_PID[nginx-$1]=$!
+        lab_wait 10 lab_proxy_ready "$!" "http://127.0.0.1:$port" || lab_die "nginx $1 says nothing"
+        if lab_alive "${LAB_PID[nginx-$1]}"; then
+            LAB_URL[$1]=http://127.0.0.1:$port
+            return
+        fi
+    done
+    lab_die "nginx $1 did not start, $try times"
+}
+
 # lab_s_server NAME CA.pem: openssl s_server, the same way; it answers a GET with its status page, in which the
 # client's certificate is.
 lab_s_server() {

@@ -25,7 +25,11 @@ static void the_default_text_is_the_profile_of_the_manual(void **state)
     assert_int_equal(profile->validity, 31536000);
     assert_int_equal(profile->ticket_lifetime, 300);
     assert_int_equal(profile->subject_count, 2);
-    assert_int_equal(config.max_connections, 1024);
+    assert_int_equal(config.max_connections, 10000);
+    assert_int_equal(config.request_timeout, 10);
+    assert_int_equal(config.idle_timeout, 60);
+    assert_true(config.address_rate == 600 && config.address_burst == 6000 && config.total_rate == 3000 && config.total_burst == 12000);
+    assert_int_equal(config.trusted_proxy_count, 0);
     assert_null(bm_config_profile(&config, "other"));
 }
 
@@ -85,7 +89,37 @@ static void a_wrong_file_is_refused_with_file_and_line(void **state)
     refused("[server]\nprocesses = 65\n" PROFILE, "f:2: processes");
     refused("[server]\nprocesses = many\n" PROFILE, "f:2: processes");
     refused("[server]\nmax_connections = 0\n" PROFILE, "f:2: max_connections");
+    refused("[server]\nmax_connections = 1\nmax_connections = 1\n" PROFILE, "f:3: this key is given twice");
+    refused("[server]\nrequest_timeout = 0s\n" PROFILE, "f:2: request_timeout");
+    refused("[server]\nrequest_timeout = 2m\n" PROFILE, "f:2: request_timeout");
+    refused("[server]\nidle_timeout = 60\n" PROFILE, "f:2: idle_timeout");
+    refused("[server]\naddress_rate = -1\n" PROFILE, "f:2: address_rate");
+    refused("[server]\naddress_burst = 0\n" PROFILE, "f:2: address_burst");
+    refused("[server]\ntotal_rate = 1000001\n" PROFILE, "f:2: total_rate");
+    refused("[server]\ntrusted_proxies = localhost\n" PROFILE, "f:2: trusted_proxies is a list");
+    refused("[server]\ntrusted_proxies = 10.0.0.1/8\n" PROFILE, "f:2: trusted_proxies is a list");
+    refused("[server]\ntrusted_proxies = 127.0.0.1,, ::1\n" PROFILE, "f:2: trusted_proxies is a list");
+    refused("[server]\ntrusted_proxies = ::1\ntrusted_proxies = ::1\n" PROFILE, "f:3: this key is given twice");
+    refused("[server]\ntrusted_proxies = 1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,"
+            "1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1\n" PROFILE, "f:2: trusted_proxies has more than 16");
     refused(PROFILE "# \x01\n", "f:5: the line has a control character");
+}
+
+static void the_keys_of_the_server_are_taken(void **state)
+{
+    bm_config config;
+
+    (void)state;
+    assert_ok(bm_config_parse("f",
+                              bm_bytes_str("[server]\nprocesses = 3\nmax_connections = 4\nrequest_timeout = 1m\nidle_timeout = 5s\n"
+                                           "address_rate = 0\naddress_burst = 7\ntotal_rate = 8\ntotal_burst = 9\n"
+                                           "trusted_proxies = 127.0.0.1, ::1 ,10.0.0.0/8\n" PROFILE),
+                              &config));
+    assert_true(config.servers == 3 && config.max_connections == 4 && config.request_timeout == 60 && config.idle_timeout == 5);
+    assert_true(config.address_rate == 0 && config.address_burst == 7 && config.total_rate == 8 && config.total_burst == 9);
+    assert_int_equal(config.trusted_proxy_count, 3);
+    assert_int_equal(config.trusted_proxies[0].bits, 128);
+    assert_int_equal(config.trusted_proxies[2].bits, 104);
 }
 
 static void a_line_that_inih_would_cut_is_refused(void **state)
@@ -119,6 +153,7 @@ int main(void)
         cmocka_unit_test(the_default_text_is_the_profile_of_the_manual),
         cmocka_unit_test(what_a_profile_leaves_out_is_as_in_the_default),
         cmocka_unit_test(a_wrong_file_is_refused_with_file_and_line),
+        cmocka_unit_test(the_keys_of_the_server_are_taken),
         cmocka_unit_test(a_line_that_inih_would_cut_is_refused),
         cmocka_unit_test(too_many_profiles_are_refused),
     };
