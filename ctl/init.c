@@ -42,7 +42,7 @@ static const char *const parts[] = {BM_STATE_CA,       BM_STATE_TLS,        BM_S
                                     BM_STATE_DATABASE_WAL, BM_STATE_DATABASE_SHM};
 
 /* The directories in it. The ledger may see the one of the database and no other. */
-static const char *const folders[] = {"keys", BM_STATE_DATABASE_FOLDER};
+static const char *const folders[] = {BM_STATE_KEYS_FOLDER, BM_STATE_DATABASE_FOLDER};
 #define FOLDER_COUNT (sizeof(folders) / sizeof(folders[0]))
 
 static const char *text_of(const bm_buf *path)

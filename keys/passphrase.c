@@ -49,29 +49,54 @@ static BM_RESULT check_line(bm_buf *passphrase, size_t start, const char *where)
     return bm_ok();
 }
 
-static BM_RESULT from_file(const char *path, bool private, bm_buf *passphrase)
+/* Whose file it is decides who else may read it. */
+typedef enum {
+    FILE_OF_INIT,       /* in the state directory: its owner alone */
+    FILE_OF_OPERATOR,   /* named by him: its owner, and a group that root lets read it */
+    FILE_OF_SYSTEMD     /* its own access control lists look like modes that they are not */
+} file_origin;
+
+static BM_RESULT check_access(const char *path, file_origin origin, const struct stat *about)
 {
-    BM_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    mode_t others = about->st_mode & (S_IRWXG | S_IRWXO);
+
+    /* What is no file (a pipe) belongs to whoever gave it. */
+    if (origin == FILE_OF_SYSTEMD || !S_ISREG(about->st_mode))
+        return bm_ok();
+    if (geteuid() != 0 && about->st_uid != geteuid() && about->st_uid != 0)
+        return bm_failf(BM_E_KEY_PASSPHRASE, "%s belongs to user %u; chown %u it", path, (unsigned)about->st_uid, (unsigned)geteuid());
+    if (origin == FILE_OF_OPERATOR && others == S_IRGRP && about->st_uid == 0)
+        return bm_ok();
+    if (others != 0)
+        return bm_failf(BM_E_KEY_PASSPHRASE, "%s can be read by others; chmod 600 it", path);
+    return bm_ok();
+}
+
+static BM_RESULT from_file(const char *path, file_origin origin, bm_buf *passphrase)
+{
+    int follow = origin == FILE_OF_INIT ? O_NOFOLLOW : 0;
+    BM_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | follow);
     size_t start = passphrase->size;
     struct stat about;
 
+    if (fd < 0 && errno == ELOOP)
+        return bm_failf(BM_E_KEY_PASSPHRASE, "%s is a symbolic link; name the file itself with --passphrase-file", path);
     if (fd < 0)
         return bm_failf(errno == ENOENT ? BM_E_STORE_NOT_FOUND : BM_E_IO, "%s: %s", path, strerror(errno));
     if (fstat(fd, &about) != 0)
         return bm_failf(BM_E_IO, "%s: %s", path, strerror(errno));
-    if (private && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return bm_failf(BM_E_KEY_PASSPHRASE, "%s can be read by others; chmod 600 it", path);
+    BM_TRY(check_access(path, origin, &about));
     BM_TRY(read_all(fd, path, passphrase));
     return check_line(passphrase, start, path);
 }
 
-static BM_RESULT from_directory(const char *directory, const char *name, bool private, bm_buf *passphrase)
+static BM_RESULT from_directory(const char *directory, const char *name, file_origin origin, bm_buf *passphrase)
 {
     BM_AUTO_BUF path = BM_BUF_EMPTY;
 
     BM_TRY(bm_buf_putf(&path, "%s/%s", directory, name));
     BM_TRY(bm_buf_terminate(&path));
-    return from_file((const char *)path.data, private, passphrase);
+    return from_file((const char *)path.data, origin, passphrase);
 }
 
 static BM_RESULT find(const char *state_dir, const char *file, bm_buf *passphrase)
@@ -82,7 +107,7 @@ static BM_RESULT find(const char *state_dir, const char *file, bm_buf *passphras
     bm_result result;
 
     if (file != NULL) {
-        result = from_file(file, false, passphrase);
+        result = from_file(file, FILE_OF_OPERATOR, passphrase);
         return result.code == BM_E_STORE_NOT_FOUND ? bm_result_as(result, BM_E_IO) : result;
     }
     if (environment != NULL) {
@@ -90,13 +115,13 @@ static BM_RESULT find(const char *state_dir, const char *file, bm_buf *passphras
         return check_line(passphrase, start, "$" BM_PASSPHRASE_ENVIRONMENT);
     }
     if (credentials != NULL) {
-        result = from_directory(credentials, BM_PASSPHRASE_CREDENTIAL, false, passphrase);
+        result = from_directory(credentials, BM_PASSPHRASE_CREDENTIAL, FILE_OF_SYSTEMD, passphrase);
         if (result.code != BM_E_STORE_NOT_FOUND)
             return result;
     }
     if (state_dir == NULL)
         return bm_fail(BM_E_STORE_NOT_FOUND, "no passphrase was given");
-    return from_directory(state_dir, BM_PASSPHRASE_FILE, true, passphrase);
+    return from_directory(state_dir, BM_PASSPHRASE_FILE, FILE_OF_INIT, passphrase);
 }
 
 BM_RESULT bm_passphrase_read(const char *state_dir, const char *file, bm_buf *passphrase)

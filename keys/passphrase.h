@@ -16,7 +16,8 @@
  * Appends the passphrase, the first there is of: the file `file` (NULL: none was named); the environment variable; systemd's credential;
  * the file that init made in the state directory (NULL: do not look there). One line end behind it is no part of it. The buffer is
  * secret. BM_E_STORE_NOT_FOUND: none of the four is there; BM_E_IO: a file cannot be read; BM_E_KEY_PASSPHRASE: it is empty, longer than
- * BM_PASSPHRASE_MAX, or init's file can be read by others.
+ * BM_PASSPHRASE_MAX, or its file is another user's or can be read by others (a file that root's group may read can be named; what systemd gives
+ * is not looked at); init's file is a symbolic link.
  */
 BM_RESULT bm_passphrase_read(const char *state_dir, const char *file, bm_buf *passphrase);
 

@@ -32,6 +32,7 @@ static const char usage[] = "usage: birthmarkd --state DIR --listen ADDR:PORT [o
                             "  --listen ADDR:PORT      where to listen; port 0 is the kernel's choice\n"
                             "  --plain                 plain HTTP, for a TLS proxy in front\n"
                             "  --servers N             server processes (default: [server] processes, or one per core)\n"
+                            "  --user USER             as root: become this user before anything else\n"
                             "  --passphrase-file FILE  the passphrase of the keys (default: see birthmarkd(8))\n"
                             "  --version               print the version\n"
                             "  --help                  print this\n";
@@ -59,7 +60,7 @@ static int run_process(int count, char **arguments)
     return BM_EXIT_USAGE;
 }
 
-enum { OPTION_STATE = 's', OPTION_LISTEN = 'l', OPTION_PLAIN = 'p', OPTION_SERVERS = 'n', OPTION_PASSPHRASE = 'f', OPTION_VERSION = 'V', OPTION_HELP = 'h' };
+enum { OPTION_STATE = 's', OPTION_LISTEN = 'l', OPTION_PLAIN = 'p', OPTION_SERVERS = 'n', OPTION_PASSPHRASE = 'f', OPTION_USER = 'u', OPTION_VERSION = 'V', OPTION_HELP = 'h' };
 
 static const struct option long_options[] = {
     {"state", required_argument, NULL, OPTION_STATE},
@@ -67,6 +68,7 @@ static const struct option long_options[] = {
     {"plain", no_argument, NULL, OPTION_PLAIN},
     {"servers", required_argument, NULL, OPTION_SERVERS},
     {"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE},
+    {"user", required_argument, NULL, OPTION_USER},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -99,6 +101,9 @@ static BM_RESULT set_option(int option, bm_monitor_options *options, bool *done)
         return set_servers(optarg, options);
     case OPTION_PASSPHRASE:
         options->passphrase_file = optarg;
+        return bm_ok();
+    case OPTION_USER:
+        options->user = optarg;
         return bm_ok();
     case OPTION_VERSION:
         *done = true;

@@ -9,6 +9,7 @@ typedef struct {
     const char *state;
     const char *listen;
     const char *passphrase_file; /* NULL: none named */
+    const char *user;            /* whom to become when root starts it; NULL: nobody */
     bool plain;
     unsigned servers; /* 0: as the configuration says */
 } bm_monitor_options;

@@ -5,6 +5,7 @@
 #include "server/log.h"
 #include "server/monitor_child.h"
 #include "server/monitor_gifts.h"
+#include "server/monitor_user.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -325,6 +326,18 @@ static void make_children(monitor_self *monitor)
     }
 }
 
+/* Before anything is read or listened to. The change of user makes the process dumpable again. */
+static BM_RESULT become_user(monitor_self *monitor)
+{
+    if (monitor->options->user != NULL)
+        BM_TRY(bm_monitor_user_become(monitor->options->user));
+    else if (geteuid() == 0)
+        bm_log_line(&monitor->log, "runs as root, and need not: give it a user of its own (--user, or User= of the unit)");
+    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+        return bm_failf(BM_E_IO, "prctl: %s", strerror(errno));
+    return bm_ok();
+}
+
 static BM_RESULT run(monitor_self *monitor)
 {
     const bm_monitor_options *options = monitor->options;
@@ -332,6 +345,7 @@ static BM_RESULT run(monitor_self *monitor)
     bm_result result;
 
     BM_TRY(protect(monitor));
+    BM_TRY(become_user(monitor));
     BM_TRY(bm_monitor_state_read(options->state, options->passphrase_file, options->plain, &gifts->state));
     gifts->server_count = count_servers(options, &gifts->state.config);
     result = bm_monitor_gifts_open(gifts, options->listen);

@@ -3,16 +3,12 @@
 #include "crypto/cipher.h"
 #include "keys/keys.h"
 #include "keys/passphrase.h"
+#include "server/monitor_file.h"
 #include "x509/ca.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define FILE_MAX_SIZE 131072
 
 static BM_RESULT put_path(bm_buf *path, const char *directory, const char *name)
 {
@@ -20,40 +16,9 @@ static BM_RESULT put_path(bm_buf *path, const char *directory, const char *name)
     return bm_buf_terminate(path);
 }
 
-static BM_RESULT read_open(int fd, const char *path, bm_buf *out)
-{
-    struct stat status;
-    uint8_t *start;
-    ssize_t size;
-
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_MAX_SIZE)
-        return bm_failf(BM_E_IO, "%s: not a file of at most %d bytes", path, FILE_MAX_SIZE);
-    BM_TRY(bm_buf_extend(out, (size_t)status.st_size, &start));
-    size = read(fd, start, out->size);
-    if (size != status.st_size)
-        return bm_failf(BM_E_IO, "%s: cannot be read", path);
-    return bm_ok();
-}
-
-/* The content of a file of the state directory. */
-static BM_RESULT read_file(const char *directory, const char *name, bm_buf *out)
-{
-    BM_AUTO_BUF path = BM_BUF_EMPTY;
-    bm_result result;
-    int fd;
-
-    BM_TRY(put_path(&path, directory, name));
-    fd = open((const char *)path.data, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return bm_failf(BM_E_IO, "%s: %s; is this a state directory that birthmarkctl init made?", (const char *)path.data, strerror(errno));
-    result = read_open(fd, (const char *)path.data, out);
-    (void)close(fd);
-    return result;
-}
-
 static BM_RESULT read_config(const char *directory, bm_monitor_state *state)
 {
-    BM_TRY(read_file(directory, BM_STATE_CONFIG, &state->config_text));
+    BM_TRY(bm_monitor_file_read(directory, BM_STATE_CONFIG, BM_MONITOR_FILE_PUBLIC, &state->config_text));
     BM_TRY(put_path(&state->config_path, directory, BM_STATE_CONFIG));
     return bm_config_parse((const char *)state->config_path.data, bm_buf_view(&state->config_text), &state->config);
 }
@@ -63,7 +28,7 @@ static BM_RESULT read_ca(const char *directory, bm_monitor_state *state)
     bm_bytes rest;
     bool found = false;
 
-    BM_TRY(read_file(directory, BM_STATE_CA, &state->ca_pem));
+    BM_TRY(bm_monitor_file_read(directory, BM_STATE_CA, BM_MONITOR_FILE_PUBLIC, &state->ca_pem));
     rest = bm_buf_view(&state->ca_pem);
     BM_TRY(bm_result_as(bm_ca_next_pem(&rest, "CERTIFICATE", &state->ca_der, &found), BM_E_KEY_INVALID));
     BM_CHECK(found, BM_E_KEY_INVALID, "ca.crt has no certificate");
@@ -74,8 +39,8 @@ static BM_RESULT read_tls(const char *directory, bm_monitor_state *state)
 {
     BM_AUTO_BUF sealed = BM_BUF_EMPTY;
 
-    BM_TRY(read_file(directory, BM_STATE_TLS, &state->tls_pem));
-    BM_TRY(read_file(directory, BM_STATE_TLS_KEY, &sealed));
+    BM_TRY(bm_monitor_file_read(directory, BM_STATE_TLS, BM_MONITOR_FILE_PUBLIC, &state->tls_pem));
+    BM_TRY(bm_monitor_file_read(directory, BM_STATE_TLS_KEY, BM_MONITOR_FILE_SECRET, &sealed));
     return bm_cipher_unseal(bm_buf_view(&state->passphrase), BM_KEYS_LABEL_TLS, bm_buf_view(&sealed), &state->tls_key);
 }
 
@@ -108,16 +73,28 @@ static BM_RESULT read_passphrase(const char *directory, const char *file, bm_buf
                     BM_PASSPHRASE_CREDENTIAL, directory);
 }
 
+/* The directories, and the files that are not read here but by the ledger. */
+static BM_RESULT check_files(const char *directory)
+{
+    BM_TRY(bm_monitor_file_check(directory, ".", BM_MONITOR_FILE_PUBLIC, false));
+    BM_TRY(bm_monitor_file_check(directory, BM_STATE_KEYS_FOLDER, BM_MONITOR_FILE_SECRET, false));
+    BM_TRY(bm_monitor_file_check(directory, BM_STATE_DATABASE_FOLDER, BM_MONITOR_FILE_PUBLIC, false));
+    BM_TRY(bm_monitor_file_check(directory, BM_STATE_DATABASE, BM_MONITOR_FILE_SECRET, false));
+    BM_TRY(bm_monitor_file_check(directory, BM_STATE_DATABASE_WAL, BM_MONITOR_FILE_SECRET, true));
+    return bm_monitor_file_check(directory, BM_STATE_DATABASE_SHM, BM_MONITOR_FILE_SECRET, true);
+}
+
 BM_RESULT bm_monitor_state_read(const char *directory, const char *passphrase_file, bool plain, bm_monitor_state *state)
 {
     const char *path;
 
     BM_TRY(resolve(directory, state));
     path = (const char *)state->directory.data;
+    BM_TRY(check_files(path));
     BM_TRY(read_config(path, state));
     BM_TRY(read_ca(path, state));
-    BM_TRY(read_file(path, BM_STATE_CA_KEY, &state->ca_key));
-    BM_TRY(read_file(path, BM_STATE_TICKET_KEY, &state->ticket_key));
+    BM_TRY(bm_monitor_file_read(path, BM_STATE_CA_KEY, BM_MONITOR_FILE_SECRET, &state->ca_key));
+    BM_TRY(bm_monitor_file_read(path, BM_STATE_TICKET_KEY, BM_MONITOR_FILE_SECRET, &state->ticket_key));
     BM_TRY(read_passphrase(path, passphrase_file, &state->passphrase));
     if (!plain)
         BM_TRY(read_tls(path, state));

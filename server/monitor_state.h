@@ -24,7 +24,7 @@ typedef struct {
 
 /*
  * Reads and checks a state directory; `passphrase_file` may be NULL (see keys/passphrase.h), and `plain` leaves the TLS files out. The state must be zero;
- * end it with bm_monitor_state_fini on every path. BM_E_IO: a file cannot be read; BM_E_CONFIG_INVALID with file, line and reason;
+ * end it with bm_monitor_state_fini on every path. BM_E_IO: a file cannot be read, or others can change it or read a secret (monitor_file.h); BM_E_CONFIG_INVALID with file, line and reason;
  * BM_E_KEY_PASSPHRASE, BM_E_KEY_INVALID, BM_E_STORE_NOT_FOUND (no passphrase, no database).
  */
 BM_RESULT bm_monitor_state_read(const char *directory, const char *passphrase_file, bool plain, bm_monitor_state *state);

@@ -3,12 +3,14 @@
 #include "server/channel.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,13 +36,23 @@ BM_RESULT bm_process_by_name(const char *name, bm_process *process)
     return bm_fail(BM_E_USAGE, "there is no such process");
 }
 
+/* Root's rights, where root runs this: they read and trace what its user alone may not. */
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return (int)syscall(SYS_capset, &head, none);
+}
+
 BM_RESULT bm_process_begin(int end)
 {
     const struct rlimit none = {0, 0};
 
     /* Executed through /proc/self/exe, it would be called "exe" in the lists of processes. */
     (void)prctl(PR_SET_NAME, "birthmarkd");
-    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        drop_capabilities() != 0)
         return bm_failf(BM_E_IO, "this process cannot be protected: %s", strerror(errno));
     if (close_range((unsigned)end, ~0U, 0) != 0)
         return bm_failf(BM_E_IO, "close_range: %s", strerror(errno));

@@ -40,8 +40,8 @@ const char *bm_process_name(bm_process process);
 BM_RESULT bm_process_by_name(const char *name, bm_process *process);
 
 /*
- * What every process does first: no core files, not dumpable (nobody reads its memory through /proc), no new
- * privileges, every descriptor from `end` on closed. BM_E_IO.
+ * What every process does first: no core files, not dumpable (nobody reads its memory through /proc), no
+ * capabilities and no new privileges, every descriptor from `end` on closed. BM_E_IO.
  */
 BM_RESULT bm_process_begin(int end);
 

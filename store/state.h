@@ -5,6 +5,7 @@
 #define BM_STATE_CONFIG "birthmark.conf"
 #define BM_STATE_CA "ca.crt"   /* the CA's chain, PEM, the issuing CA first */
 #define BM_STATE_TLS "tls.crt" /* the server's certificate and what is above it, PEM */
+#define BM_STATE_KEYS_FOLDER "keys"
 #define BM_STATE_CA_KEY "keys/ca.key"
 #define BM_STATE_TICKET_KEY "keys/ticket.key"
 #define BM_STATE_TLS_KEY "keys/tls.key"

@@ -91,6 +91,8 @@ done
 
 say "a given passphrase is nowhere in the directory, and only it opens the keys"
 printf 'from a file\n' >word
+refused 2 "word can be read by others; chmod 600" init --state not-made --passphrase-file word
+chmod 600 word
 ctl init --state by-file --passphrase-file word --tls-name ca.example.com >file.out
 has "$(openssl x509 -in by-file/tls.crt -noout -ext subjectAltName)" DNS:ca.example.com
 ! grep -q passphrase file.out || die "init speaks of a passphrase that it did not make"
@@ -102,14 +104,14 @@ for dir in by-file by-environment by-credential; do
     ! grep -rqa 'from a file\|from the environment\|from systemd' "$dir" || die "the passphrase is in $dir"
     cp "$dir/tls.crt" before.crt
     refused 2 "no passphrase" tls renew --state "$dir"
-    echo wrong >wrong
+    (umask 077 && echo wrong >wrong)
     refused 2 "does not open the key" tls renew --state "$dir" --passphrase-file wrong
     cmp "$dir/tls.crt" before.crt
 done
 opens by-file --passphrase-file word
 BIRTHMARK_PASSPHRASE='from the environment' opens by-environment
 CREDENTIALS_DIRECTORY=$T/credentials opens by-credential
-: >nothing
+(umask 077 && : >nothing)
 refused 2 "is empty" init --state not-made --passphrase-file nothing
 refused 2 "No such file" init --state not-made --passphrase-file not-there
 

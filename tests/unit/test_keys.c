@@ -291,7 +291,40 @@ static void a_passphrase_that_others_can_read_is_refused(void **state)
         put(p->own, "own", modes[i]);
         assert_code(bm_passphrase_read(p->dir, NULL, &found), BM_E_KEY_PASSPHRASE);
     }
+    /* One that is named: the same, but that a group may read what root gives it. */
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        put(p->file, "named", modes[i]);
+        if (modes[i] == 0640 && geteuid() == 0)
+            continue;
+        assert_code(bm_passphrase_read(NULL, p->file, &found), BM_E_KEY_PASSPHRASE);
+    }
     assert_int_equal(found.size, 0);
+}
+
+static void a_link_in_the_place_of_inits_passphrase_is_not_followed(void **state)
+{
+    places *p = *state;
+    BM_AUTO_BUF found = BM_BUF_EMPTY;
+
+    put(p->file, "planted", 0600);
+    assert_int_equal(symlink(p->file, p->own), 0);
+    assert_code(bm_passphrase_read(p->dir, NULL, &found), BM_E_KEY_PASSPHRASE);
+    assert_int_equal(found.size, 0);
+    assert_reads(NULL, p->own, "planted");
+}
+
+static void a_pipe_can_be_named(void **state)
+{
+    char path[32];
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "word\n", 5), 5);
+    assert_int_equal(close(ends[1]), 0);
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    assert_reads(NULL, path, "word");
+    assert_int_equal(close(ends[0]), 0);
 }
 
 #define P(name) cmocka_unit_test_setup_teardown(name, places_begin, places_end)
@@ -308,6 +341,8 @@ int main(void)
         P(one_line_end_is_no_part_of_a_passphrase),
         P(an_unusable_passphrase_is_refused_and_no_other_place_is_tried),
         P(a_passphrase_that_others_can_read_is_refused),
+        P(a_link_in_the_place_of_inits_passphrase_is_not_followed),
+        P(a_pipe_can_be_named),
     };
 
     return cmocka_run_group_tests(tests, seal_files, free_files);
