@@ -36,6 +36,12 @@ BM_RESULT bm_evp_error(bm_code code, const char *what);
 /* The digest of a hash, fetched once per process; NULL for BM_HASH_NONE or when OpenSSL has none. Borrowed for good. */
 const EVP_MD *bm_evp_md(bm_hash_alg alg);
 
+/*
+ * Verifies a signature over `message` with a key of any size and curve: one of a CA certificate, which need not be one of our types.
+ * BM_E_MALFORMED when it is not this key's, or the algorithm is not for it.
+ */
+BM_RESULT bm_pkey_verify_evp(EVP_PKEY *key, bm_sig_alg alg, bm_bytes message, bm_bytes signature);
+
 /* OpenSSL's name of a hash ("SHA256"); NULL for BM_HASH_NONE. */
 const char *bm_evp_md_name(bm_hash_alg alg);
 

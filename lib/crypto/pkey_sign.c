@@ -8,6 +8,7 @@
 #include <openssl/rsa.h>
 
 #define PSS_SALT 32
+#define WRONG_KIND "a signature algorithm that is not for this kind of key"
 
 /* AlgorithmIdentifiers as RFC 4055 (RSA: parameters NULL) and RFC 5758 (ECDSA: no parameters) have them. */
 static const uint8_t rsa_sha256[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0B, 0x05, 0x00};
@@ -142,20 +143,34 @@ static bool fits(const sig_row *row, const bm_pkey *key)
     return row != NULL && row->is_rsa == bm_pubkey_is_rsa(key->type);
 }
 
-BM_RESULT bm_pkey_verify(const bm_pkey *key, bm_sig_alg alg, bm_bytes message, bm_bytes signature)
+/* Verifies with a key that the algorithm is for. */
+static BM_RESULT verify(EVP_PKEY *key, const sig_row *row, bm_bytes message, bm_bytes signature)
 {
     BM_AUTO(bm_evp_md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    const sig_row *row = row_of(alg);
     sig_params params;
 
-    BM_CHECK(fits(row, key), BM_E_MALFORMED, "a signature algorithm that is not for this kind of key");
     set_params(&params, row);
-    if (ctx == NULL ||
-        EVP_DigestVerifyInit_ex(ctx, NULL, bm_evp_md_name(row->hash), NULL, NULL, bm_evp_of(key), params.params) != 1)
+    if (ctx == NULL || EVP_DigestVerifyInit_ex(ctx, NULL, bm_evp_md_name(row->hash), NULL, NULL, key, params.params) != 1)
         return bm_evp_error(BM_E_INTERNAL, "cannot start to verify");
     if (signature.size == 0 || EVP_DigestVerify(ctx, signature.data, signature.size, message.data, message.size) != 1)
         return bm_evp_error(BM_E_MALFORMED, "the signature is not by this key");
     return bm_ok();
+}
+
+BM_RESULT bm_pkey_verify(const bm_pkey *key, bm_sig_alg alg, bm_bytes message, bm_bytes signature)
+{
+    const sig_row *row = row_of(alg);
+
+    BM_CHECK(fits(row, key), BM_E_MALFORMED, WRONG_KIND);
+    return verify(bm_evp_of(key), row, message, signature);
+}
+
+BM_RESULT bm_pkey_verify_evp(EVP_PKEY *key, bm_sig_alg alg, bm_bytes message, bm_bytes signature)
+{
+    const sig_row *row = row_of(alg);
+
+    BM_CHECK(row != NULL && EVP_PKEY_is_a(key, row->is_rsa ? "RSA" : "EC"), BM_E_MALFORMED, WRONG_KIND);
+    return verify(key, row, message, signature);
 }
 
 BM_RESULT bm_pkey_sign(const bm_pkey *key, bm_sig_alg alg, bm_bytes message, bm_buf *signature)
@@ -166,7 +181,7 @@ BM_RESULT bm_pkey_sign(const bm_pkey *key, bm_sig_alg alg, bm_bytes message, bm_
     const sig_row *row = row_of(alg);
     sig_params params;
 
-    BM_CHECK(fits(row, key), BM_E_INTERNAL, "a signature algorithm that is not for this kind of key");
+    BM_CHECK(fits(row, key), BM_E_INTERNAL, WRONG_KIND);
     set_params(&params, row);
     if (ctx == NULL ||
         EVP_DigestSignInit_ex(ctx, NULL, bm_evp_md_name(row->hash), NULL, NULL, bm_evp_of(key), params.params) != 1)

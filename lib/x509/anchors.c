@@ -113,10 +113,8 @@ static BM_RESULT check_shapes(const bm_search *find)
         BM_CHECK(find->chain[i].size <= BM_EKC_MAX, BM_E_EKC_MALFORMED, "a certificate over 4096 bytes");
         BM_TRY(bm_result_as(bm_walk_certificate(find->chain[i], &walked), BM_E_EKC_MALFORMED));
     }
-    BM_CHECK((X509_get_extension_flags(find->leaf) & EXFLAG_CRITICAL) == 0, BM_E_EKC_UNTRUSTED,
-             "the EK certificate has a critical extension that is not known");
-    BM_CHECK(bm_issuer_is_strongly_signed(find->leaf), BM_E_EKC_UNTRUSTED, "the EK certificate is signed with a weak hash");
-    return bm_ok();
+    BM_TRY(bm_ekc_check_critical(find->leaf, BM_E_EKC_UNTRUSTED));
+    return bm_issuer_check_strongly_signed(find->leaf);
 }
 
 static BM_RESULT put_match(const bm_anchor_row *row, const bool accepted[BM_CLASS_COUNT], bm_anchor_match *match)
@@ -128,12 +126,12 @@ static BM_RESULT put_match(const bm_anchor_row *row, const bool accepted[BM_CLAS
 }
 
 /* Remembers what bm_anchors_recall may say of this certificate. */
-static BM_RESULT remember(const bm_search *find, const bm_ekc *ekc, const bm_issuer *found)
+static BM_RESULT remember(const bm_search *find, const bm_issuer *found)
 {
     bm_seen_row row = {.used = true, .anchor = found->anchor};
 
-    BM_TRY(bm_hash_sha256(bm_ekc_der(ekc), row.sha256));
-    BM_TRY(bm_ekc_dates(find->leaf, &row.from, &row.until));
+    BM_TRY(bm_hash_sha256(bm_ekc_der(find->leaf), row.sha256));
+    bm_ekc_validity(find->leaf, &row.from, &row.until);
     row.from = row.from > found->from ? row.from : found->from;
     row.until = row.until < found->until ? row.until : found->until;
     bm_seen_put(&find->anchors->seen, &row);
@@ -143,17 +141,17 @@ static BM_RESULT remember(const bm_search *find, const bm_ekc *ekc, const bm_iss
 BM_RESULT bm_anchors_verify(bm_anchors *anchors, const bm_ekc *ekc, const bm_bytes *chain, size_t chain_count,
                             const bool accepted[BM_CLASS_COUNT], int64_t now, bm_anchor_match *match)
 {
-    bm_search find = {.anchors = anchors, .leaf = bm_ekc_x509(ekc), .chain = chain, .chain_count = chain_count, .now = now};
+    bm_search find = {.anchors = anchors, .leaf = ekc, .chain = chain, .chain_count = chain_count, .now = now};
     const bm_issuer *found = NULL;
 
     find.cause = bm_fail(BM_E_EKC_UNTRUSTED, "no anchor issued it, and none of the chain that was sent with it did");
     BM_TRY(check_shapes(&find));
     BM_TRY(bm_search_issuer(&find, &found));
-    BM_TRY(bm_issuer_check_constraints(found, find.leaf));
+    BM_TRY(bm_issuer_check_constraints(found, ekc));
     BM_TRY(put_match(&anchors->rows[found->anchor], accepted, match));
     BM_TRY(bm_ekc_check_validity(ekc, now));
     BM_CHECK(bm_issuer_is_current(found, now), BM_E_EKC_VALIDITY, "a CA certificate of the chain is not valid at this time");
-    return remember(&find, ekc, found);
+    return remember(&find, found);
 }
 
 bool bm_anchors_recall(const bm_anchors *anchors, const uint8_t ekc_sha256[BM_SHA256_SIZE], const bool accepted[BM_CLASS_COUNT],

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "crypto/der.h"
 #include "crypto/evp.h"
+#include "x509/ekc_extensions.h"
 #include "x509/ekc_x509.h"
 #include "x509/walk.h"
 
@@ -11,7 +12,9 @@
 
 struct bm_ekc {
     bm_buf der;
-    X509 *x509;
+    bm_walk_cert walked; /* views of der */
+    bm_ekc_extensions extensions;
+    AUTHORITY_KEYID *authority; /* NULL: it names none */
     bm_pubkey key;
     int64_t not_before;
     int64_t not_after;
@@ -104,16 +107,56 @@ BM_RESULT bm_ekc_dates(const X509 *x509, int64_t *not_before, int64_t *not_after
     return bm_ok();
 }
 
+static void free_time(ASN1_TIME **time)
+{
+    ASN1_STRING_free(*time);
+}
+
+/* A time as OpenSSL reads it, which takes more forms than RFC 5280 wants: vendors write more. */
+static BM_RESULT take_time(bm_cursor *validity, int64_t *seconds)
+{
+    BM_AUTO(free_time) ASN1_TIME *time = NULL;
+    bm_bytes value;
+    uint8_t tag;
+
+    BM_TRY(bm_der_any(validity, &tag, &value, NULL));
+    BM_CHECK(tag == V_ASN1_UTCTIME || tag == V_ASN1_GENERALIZEDTIME, BM_E_MALFORMED, "a date of a certificate of another type");
+    time = ASN1_STRING_type_new(tag);
+    BM_CHECK(time != NULL && ASN1_STRING_set(time, value.data, (int)value.size) == 1, BM_E_NO_MEMORY, NULL);
+    return read_time(time, seconds);
+}
+
+static BM_RESULT take_dates(bm_ekc *ekc)
+{
+    bm_cursor at = bm_cursor_of(ekc->walked.fields.validity);
+
+    BM_TRY(take_time(&at, &ekc->not_before));
+    BM_TRY(take_time(&at, &ekc->not_after));
+    return bm_cursor_end(&at);
+}
+
+static BM_RESULT take_authority(bm_ekc *ekc)
+{
+    bm_bytes value = ekc->extensions.authority;
+    const unsigned char *at = value.data;
+
+    if (value.size == 0)
+        return bm_ok();
+    ekc->authority = d2i_AUTHORITY_KEYID(NULL, &at, (long)value.size);
+    if (ekc->authority == NULL)
+        return bm_evp_error(BM_E_MALFORMED, "the authorityKeyIdentifier");
+    BM_CHECK(at == value.data + value.size, BM_E_MALFORMED, "bytes behind the authorityKeyIdentifier");
+    return bm_ok();
+}
+
 static BM_RESULT fill(bm_ekc *ekc, bm_bytes der)
 {
-    bm_walk_cert walked;
-
-    /* The key is read from the raw bytes: OpenSSL cannot read one under id-RSAES-OAEP. */
-    BM_TRY(bm_result_as(bm_walk_certificate(der, &walked), BM_E_EKC_MALFORMED));
-    BM_TRY(bm_result_as(bm_pubkey_parse_spki(walked.fields.spki, &ekc->key), BM_E_EKC_MALFORMED));
-    BM_TRY(bm_ekc_decode(der, &ekc->x509));
-    BM_TRY(bm_ekc_dates(ekc->x509, &ekc->not_before, &ekc->not_after));
-    return bm_buf_put(&ekc->der, der);
+    BM_TRY(bm_buf_put(&ekc->der, der));
+    BM_TRY(bm_walk_certificate(bm_buf_view(&ekc->der), &ekc->walked));
+    BM_TRY(bm_pubkey_parse_spki(ekc->walked.fields.spki, &ekc->key));
+    BM_TRY(take_dates(ekc));
+    BM_TRY(bm_ekc_extensions_read(ekc->walked.fields.extensions, &ekc->extensions));
+    return take_authority(ekc);
 }
 
 BM_RESULT bm_ekc_parse(bm_bytes der, bm_ekc **ekc)
@@ -121,10 +164,10 @@ BM_RESULT bm_ekc_parse(bm_bytes der, bm_ekc **ekc)
     bm_ekc *made;
     bm_result result;
 
-    BM_CHECK(der.size <= BM_EKC_MAX, BM_E_EKC_MALFORMED, "a certificate over 4096 bytes");
+    BM_CHECK(der.size > 0 && der.size <= BM_EKC_MAX, BM_E_EKC_MALFORMED, "an empty certificate, or one over 4096 bytes");
     made = calloc(1, sizeof(*made));
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
-    result = fill(made, der);
+    result = bm_result_as(fill(made, der), BM_E_EKC_MALFORMED);
     if (result.code == BM_OK)
         *ekc = made;
     else
@@ -136,7 +179,7 @@ void bm_ekc_free(bm_ekc *ekc)
 {
     if (ekc == NULL)
         return;
-    X509_free(ekc->x509);
+    AUTHORITY_KEYID_free(ekc->authority);
     bm_buf_fini(&ekc->der);
     free(ekc);
 }
@@ -147,9 +190,14 @@ void bm_ekc_freep(bm_ekc **ekc)
     *ekc = NULL;
 }
 
-X509 *bm_ekc_x509(const bm_ekc *ekc)
+const bm_walk_cert *bm_ekc_walked(const bm_ekc *ekc)
 {
-    return ekc->x509;
+    return &ekc->walked;
+}
+
+const AUTHORITY_KEYID *bm_ekc_authority(const bm_ekc *ekc)
+{
+    return ekc->authority;
 }
 
 const bm_pubkey *bm_ekc_key(const bm_ekc *ekc)
@@ -162,36 +210,27 @@ bm_bytes bm_ekc_der(const bm_ekc *ekc)
     return bm_buf_view(&ekc->der);
 }
 
-/* Is 2.23.133.8.1 (tcg-kp-EKCertificate) among the purposes? */
-static bool has_ek_purpose(const X509 *x509)
+void bm_ekc_validity(const bm_ekc *ekc, int64_t *not_before, int64_t *not_after)
 {
-    static const uint8_t ek_purpose[] = {0x67, 0x81, 0x05, 0x08, 0x01};
-    EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
-    bool found = false;
+    *not_before = ekc->not_before;
+    *not_after = ekc->not_after;
+}
 
-    for (int i = 0; i < sk_ASN1_OBJECT_num(purposes) && !found; i++) {
-        const ASN1_OBJECT *purpose = sk_ASN1_OBJECT_value(purposes, i);
-
-        found = bm_bytes_equal(bm_bytes_of(OBJ_get0_data(purpose), OBJ_length(purpose)), BM_BYTES_ARRAY(ek_purpose));
-    }
-    EXTENDED_KEY_USAGE_free(purposes);
-    return found;
+BM_RESULT bm_ekc_check_critical(const bm_ekc *ekc, bm_code code)
+{
+    BM_CHECK(!ekc->extensions.unknown_critical, code, "the EK certificate has a critical extension that is not known");
+    return bm_ok();
 }
 
 BM_RESULT bm_ekc_check_usage(const bm_ekc *ekc)
 {
     /* The second is not what the EK Credential Profile says for ECC (section 3.2), but is in the field. */
-    uint32_t wanted = bm_pubkey_is_rsa(ekc->key.type) ? KU_KEY_ENCIPHERMENT : KU_KEY_AGREEMENT | KU_KEY_ENCIPHERMENT;
-    uint32_t flags = X509_get_extension_flags(ekc->x509);
+    uint8_t wanted = bm_pubkey_is_rsa(ekc->key.type) ? BM_EKC_KEY_ENCIPHERMENT : BM_EKC_KEY_AGREEMENT | BM_EKC_KEY_ENCIPHERMENT;
 
-    BM_CHECK(X509_check_ca(ekc->x509) == 0 && (flags & EXFLAG_CA) == 0, BM_E_EKC_USAGE,
-             "the EK certificate is a CA certificate");
-    BM_CHECK((flags & EXFLAG_CRITICAL) == 0, BM_E_EKC_USAGE,
-             "the EK certificate has a critical extension that is not known");
-    BM_CHECK((flags & EXFLAG_XKUSAGE) != 0 && has_ek_purpose(ekc->x509), BM_E_EKC_USAGE,
-             "the EK certificate lacks the extended key usage 2.23.133.8.1");
-    /* Without the extension every bit is said to be set (RFC 5280, 4.2.1.3). */
-    BM_CHECK((X509_get_key_usage(ekc->x509) & wanted) != 0, BM_E_EKC_USAGE,
+    BM_CHECK(!ekc->extensions.is_ca, BM_E_EKC_USAGE, "the EK certificate is a CA certificate");
+    BM_TRY(bm_ekc_check_critical(ekc, BM_E_EKC_USAGE));
+    BM_CHECK(ekc->extensions.has_ek_purpose, BM_E_EKC_USAGE, "the EK certificate lacks the extended key usage 2.23.133.8.1");
+    BM_CHECK((ekc->extensions.key_usage & wanted) != 0, BM_E_EKC_USAGE,
              "the EK certificate's key usage does not allow what an EK does");
     return bm_ok();
 }

@@ -90,13 +90,12 @@ static BM_RESULT describe_tpm(bm_bytes name, bm_ekc_info *info)
 
 static BM_RESULT describe(const bm_ekc *ekc, bm_ekc_info *info)
 {
-    bm_walk_cert cert;
+    const bm_walk_fields *fields = &bm_ekc_walked(ekc)->fields;
     bm_bytes tpm;
 
-    BM_TRY(bm_walk_certificate(bm_ekc_der(ekc), &cert));
-    BM_TRY(bm_name_text(cert.fields.subject, info->subject, sizeof(info->subject)));
-    BM_TRY(bm_name_text(cert.fields.issuer, info->issuer, sizeof(info->issuer)));
-    BM_TRY(find_directory_name(cert.fields.extensions, &tpm));
+    BM_TRY(bm_name_text(fields->subject, info->subject, sizeof(info->subject)));
+    BM_TRY(bm_name_text(fields->issuer, info->issuer, sizeof(info->issuer)));
+    BM_TRY(find_directory_name(fields->extensions, &tpm));
     if (tpm.size == 0)
         return bm_ok();
     BM_TRY(describe_tpm(tpm, info));
@@ -110,7 +109,7 @@ BM_RESULT bm_ekc_describe(const bm_ekc *ekc, bm_ekc_info *info)
     bm_ekc_info found = {0};
 
     BM_TRY(bm_result_as(describe(ekc, &found), BM_E_EKC_MALFORMED));
-    BM_TRY(bm_ekc_dates(bm_ekc_x509(ekc), &found.not_before, &found.not_after));
+    bm_ekc_validity(ekc, &found.not_before, &found.not_after);
     *info = found;
     return bm_ok();
 }

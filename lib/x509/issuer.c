@@ -1,7 +1,6 @@
 #include "x509/issuer.h"
 
 #include "crypto/evp.h"
-#include "x509/ekc_x509.h"
 
 #include <openssl/err.h>
 
@@ -50,7 +49,7 @@ static bool is_strong_key(X509 *x509)
            bm_evp_exponent_bits(key) <= EXPONENT_BITS_MAX;
 }
 
-bool bm_issuer_is_strongly_signed(X509 *x509)
+static bool is_strongly_signed(X509 *x509)
 {
     int bits = 0;
 
@@ -72,7 +71,7 @@ BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path)
                  "a CA of the chain has a critical extension that is not known");
         BM_CHECK(is_strong_key(x509), BM_E_EKC_UNTRUSTED,
                  "a CA of the chain has a key that is too weak, or over 4096 bits");
-        BM_CHECK(i == count - 1 || bm_issuer_is_strongly_signed(x509), BM_E_EKC_UNTRUSTED,
+        BM_CHECK(i == count - 1 || is_strongly_signed(x509), BM_E_EKC_UNTRUSTED,
                  "a CA certificate of the chain is signed with a weak hash");
         BM_CHECK(limit < 0 || below <= limit, BM_E_EKC_UNTRUSTED, "the chain is longer than a CA of it allows");
         if ((flags & EXFLAG_SI) == 0)
@@ -81,10 +80,73 @@ BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path)
     return bm_ok();
 }
 
-bool bm_issuer_has_signed(X509 *candidate, X509 *leaf)
+static void free_x509(X509 **x509)
 {
-    bool yes = X509_check_issued(candidate, leaf) == X509_V_OK && is_strong_key(candidate) &&
-               X509_verify(leaf, X509_get0_pubkey(candidate)) == 1;
+    X509_free(*x509);
+}
+
+/* The algorithm of the EK certificate's signature, if it is one of ours; both places must say the same (RFC 5280, 4.1.1.2). */
+static bm_sig_alg algorithm_of(const bm_walk_cert *leaf)
+{
+    return bm_bytes_equal(leaf->alg, leaf->fields.alg) ? bm_pkey_parse_sig_algorithm(leaf->alg) : BM_SIG_NONE;
+}
+
+BM_RESULT bm_issuer_check_strongly_signed(const bm_ekc *leaf)
+{
+    BM_AUTO(free_x509) X509 *x509 = NULL;
+
+    if (algorithm_of(bm_ekc_walked(leaf)) != BM_SIG_NONE)
+        return bm_ok(); /* each of ours has SHA-256 or longer */
+    BM_TRY(bm_ekc_decode(bm_ekc_der(leaf), &x509));
+    BM_CHECK(is_strongly_signed(x509), BM_E_EKC_UNTRUSTED, "the EK certificate is signed with a weak hash");
+    return bm_ok();
+}
+
+/* By its bytes, or else as RFC 5280, 7.1 compares: without regard to case and repeated spaces. */
+static bool has_name(const X509 *candidate, bm_bytes name)
+{
+    const X509_NAME *subject = X509_get_subject_name(candidate);
+    const unsigned char *at = name.data;
+    const unsigned char *der;
+    X509_NAME *parsed;
+    size_t size;
+    bool same;
+
+    if (X509_NAME_get0_der(subject, &der, &size) == 1 && bm_bytes_equal(bm_bytes_of(der, size), name))
+        return true;
+    parsed = d2i_X509_NAME(NULL, &at, (long)name.size);
+    same = parsed != NULL && X509_NAME_cmp(subject, parsed) == 0;
+    X509_NAME_free(parsed);
+    return same;
+}
+
+/* What the two certificates say of each other. */
+static bool says_it_issued(X509 *candidate, const bm_ekc *leaf)
+{
+    const AUTHORITY_KEYID *authority = bm_ekc_authority(leaf);
+
+    return has_name(candidate, bm_ekc_walked(leaf)->fields.issuer) && (X509_get_extension_flags(candidate) & EXFLAG_INVALID) == 0 &&
+           (authority == NULL || X509_check_akid(candidate, authority) == X509_V_OK) &&
+           (X509_get_key_usage(candidate) & KU_KEY_CERT_SIGN) != 0;
+}
+
+/* With OpenSSL's decoder where the algorithm or the key is none of ours. */
+static bool verifies(X509 *candidate, const bm_ekc *leaf)
+{
+    const bm_walk_cert *walked = bm_ekc_walked(leaf);
+    BM_AUTO(free_x509) X509 *x509 = NULL;
+    EVP_PKEY *key = X509_get0_pubkey(candidate);
+    bm_sig_alg alg = algorithm_of(walked);
+
+    if (alg != BM_SIG_NONE && EVP_PKEY_is_a(key, bm_pkey_sig_is_rsa(alg) ? "RSA" : "EC"))
+        return bm_pkey_verify_evp(key, alg, walked->tbs, walked->signature).code == BM_OK;
+    return bm_ekc_decode(bm_ekc_der(leaf), &x509).code == BM_OK && X509_check_issued(candidate, x509) == X509_V_OK &&
+           X509_verify(x509, key) == 1;
+}
+
+bool bm_issuer_has_signed(X509 *candidate, const bm_ekc *leaf)
+{
+    bool yes = says_it_issued(candidate, leaf) && is_strong_key(candidate) && verifies(candidate, leaf);
 
     ERR_clear_error();
     return yes;
@@ -95,12 +157,17 @@ bool bm_issuer_is_current(const bm_issuer *candidate, int64_t now)
     return candidate->from <= now && now <= candidate->until;
 }
 
-BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, X509 *leaf)
+BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, const bm_ekc *leaf)
 {
-    for (int i = 0; candidate->constrained && i < sk_X509_num(candidate->path); i++) {
+    BM_AUTO(free_x509) X509 *decoded = NULL;
+
+    if (!candidate->constrained)
+        return bm_ok();
+    BM_TRY(bm_ekc_decode(bm_ekc_der(leaf), &decoded));
+    for (int i = 0; i < sk_X509_num(candidate->path); i++) {
         const X509 *x509 = sk_X509_value(candidate->path, i);
         NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(x509, NID_name_constraints, NULL, NULL);
-        int verdict = constraints == NULL ? X509_V_OK : NAME_CONSTRAINTS_check(leaf, constraints);
+        int verdict = constraints == NULL ? X509_V_OK : NAME_CONSTRAINTS_check(decoded, constraints);
         bool unreadable = constraints == NULL && X509_get_ext_by_NID(x509, NID_name_constraints, -1) >= 0;
 
         NAME_CONSTRAINTS_free(constraints);

@@ -5,8 +5,7 @@
 #define BM_X509_ISSUER_H
 
 #include "crypto/hash.h"
-
-#include <openssl/x509v3.h>
+#include "x509/ekc_x509.h"
 
 /*
  * Something that may sign EK certificates: a path of CA certificates, the first of which is the one that signs and the last an anchor. For
@@ -36,16 +35,19 @@ BM_RESULT bm_issuer_measure(bm_issuer *made);
  */
 BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path);
 
-/* SHA-2 in its signature: SHA-1 counts for less than 80 bits. */
-bool bm_issuer_is_strongly_signed(X509 *x509);
+/* SHA-2 in the EK certificate's signature: SHA-1 counts for less than 80 bits. BM_E_EKC_UNTRUSTED, BM_E_EKC_MALFORMED. */
+BM_RESULT bm_issuer_check_strongly_signed(const bm_ekc *leaf);
 
-/* Does this certificate say that it issued the leaf, has it a strong key, and did it sign it? */
-bool bm_issuer_has_signed(X509 *candidate, X509 *leaf);
+/*
+ * Does this certificate say that it issued the EK certificate, has it a strong key, and did it sign it? (RFC 5280, 4.1.2.4 and 6.1.3: names,
+ * key identifiers, key usage, signature.)
+ */
+bool bm_issuer_has_signed(X509 *candidate, const bm_ekc *leaf);
 
 /* Is all of the path valid at this time? */
 bool bm_issuer_is_current(const bm_issuer *candidate, int64_t now);
 
-/* Name constraints of the path on the leaf (RFC 5280, 4.2.1.10): X509_verify_cert did not see the leaf. BM_E_EKC_UNTRUSTED. */
-BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, X509 *leaf);
+/* Name constraints of the path on the leaf (RFC 5280, 4.2.1.10): X509_verify_cert did not see the leaf. BM_E_EKC_UNTRUSTED, BM_E_EKC_MALFORMED. */
+BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, const bm_ekc *leaf);
 
 #endif

@@ -10,7 +10,7 @@
 /* One call of bm_anchors_verify. Everything is borrowed. */
 typedef struct {
     bm_anchors *anchors;
-    X509 *leaf;
+    const bm_ekc *leaf;
     const bm_bytes *chain;
     size_t chain_count;
     int64_t now;
