@@ -38,6 +38,8 @@ LAB_KEEP=${LAB_KEEP:-}
 . "$LAB_HERE/device.sh"
 # shellcheck source=tests/lab/web.sh
 . "$LAB_HERE/web.sh"
+# shellcheck source=tests/lab/fault.sh
+. "$LAB_HERE/fault.sh"
 
 # lab_begin [DIR]: a short path, because a unix socket's path ends at 107 bytes.
 lab_begin() {

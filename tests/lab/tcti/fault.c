@@ -1,0 +1,153 @@
+/*
+ * The TCTI of the fault tests: passes everything on but what the plan in BM_FAULT_PLAN (plan.h) says. It is loaded in the place of the
+ * TCTI that it stands before, under its name and by LD_LIBRARY_PATH, so that the program under test has its usual --tcti.
+ */
+#include "tests/lab/tcti/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <tss2/tss2_tpm2_types.h>
+
+#define HEADER_SIZE 10
+
+typedef struct {
+    bm_plan plan;
+    FILE *log;
+} fault;
+
+static const struct {
+    uint32_t code;
+    const char *name;
+} names[] = {
+    {TPM2_CC_EvictControl, "EvictControl"},       {TPM2_CC_CreatePrimary, "CreatePrimary"},
+    {TPM2_CC_ActivateCredential, "ActivateCredential"}, {TPM2_CC_NV_Read, "NV_Read"},
+    {TPM2_CC_PolicySecret, "PolicySecret"},       {TPM2_CC_Create, "Create"},
+    {TPM2_CC_Load, "Load"},                       {TPM2_CC_Sign, "Sign"},
+    {TPM2_CC_FlushContext, "FlushContext"},       {TPM2_CC_NV_ReadPublic, "NV_ReadPublic"},
+    {TPM2_CC_PolicyOR, "PolicyOR"},               {TPM2_CC_ReadPublic, "ReadPublic"},
+    {TPM2_CC_StartAuthSession, "StartAuthSession"}, {TPM2_CC_GetCapability, "GetCapability"},
+};
+
+static const char *name_of(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].code == code)
+            return names[i].name;
+    return "-";
+}
+
+static fault *fault_open(void)
+{
+    const char *path = getenv("BM_FAULT_PLAN");
+    fault *made = calloc(1, sizeof(*made));
+
+    if (made == NULL || path == NULL || !bm_plan_read(path, &made->plan)) {
+        free(made);
+        return NULL;
+    }
+    if (made->plan.log[0] != 0)
+        made->log = fopen(made->plan.log, "ae");
+    return made;
+}
+
+static void fault_close(void *user)
+{
+    fault *f = user;
+
+    if (f->log != NULL)
+        (void)fclose(f->log);
+    free(f);
+}
+
+static void say(const fault *f, const bm_wrap_turn *turn, const char *what)
+{
+    if (f->log == NULL)
+        return;
+    (void)fprintf(f->log, "%u 0x%" PRIx32 " %s %s\n", turn->number, turn->code, name_of(turn->code), what);
+    (void)fflush(f->log);
+}
+
+static void put_u32(uint8_t *to, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        to[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* A response of a code alone. (TPM 2.0 Part 1, 18.9) */
+static void put_code(bm_wrap_message *message, uint32_t code)
+{
+    message->bytes[0] = TPM2_ST_NO_SESSIONS >> 8;
+    message->bytes[1] = TPM2_ST_NO_SESSIONS & 0xFF;
+    put_u32(message->bytes + 2, HEADER_SIZE);
+    put_u32(message->bytes + 6, code);
+    message->size = HEADER_SIZE;
+}
+
+static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_message *message)
+{
+    fault *f = user;
+    const bm_plan_rule *rule = bm_plan_find(&f->plan, turn);
+
+    if (rule != NULL && rule->fault == BM_PLAN_ANSWER) {
+        say(f, turn, "answered");
+        put_code(message, rule->value);
+        return BM_WRAP_ANSWER;
+    }
+    if (rule != NULL && rule->fault == BM_PLAN_UNSENT) {
+        say(f, turn, "unsent");
+        return BM_WRAP_BREAK;
+    }
+    say(f, turn, rule == NULL ? "sent" : "spoilt");
+    return BM_WRAP_PASS;
+}
+
+static bm_wrap_verdict on_response(void *user, const bm_wrap_turn *turn, bm_wrap_message *message)
+{
+    fault *f = user;
+    const bm_plan_rule *rule = bm_plan_find(&f->plan, turn);
+
+    if (rule != NULL && rule->fault == BM_PLAN_LOST)
+        return BM_WRAP_BREAK;
+    if (rule != NULL && rule->fault == BM_PLAN_CUT && rule->value < message->size)
+        message->size = rule->value;
+    if (rule != NULL && rule->fault == BM_PLAN_FLIP && rule->value < message->size)
+        message->bytes[rule->value] ^= 1;
+    return BM_WRAP_PASS;
+}
+
+static const bm_wrap_hooks hooks = {.close = fault_close, .command = on_command, .response = on_response};
+
+static TSS2_RC fault_init(TSS2_TCTI_CONTEXT *context, size_t *size, const char *conf)
+{
+    char child[2 * BM_PLAN_PATH];
+    fault *opened;
+    TSS2_RC rc;
+
+    if (context == NULL)
+        return bm_wrap_init(NULL, size, NULL, &hooks, NULL);
+    opened = fault_open();
+    if (opened == NULL)
+        return TSS2_TCTI_RC_BAD_VALUE;
+    (void)snprintf(child, sizeof(child), "%s:%s", opened->plan.tcti, conf == NULL ? "" : conf);
+    rc = bm_wrap_init(context, size, child, &hooks, opened);
+    if (rc != TSS2_RC_SUCCESS)
+        fault_close(opened);
+    return rc;
+}
+
+static const TSS2_TCTI_INFO info = {
+    .version = 2,
+    .name = "tcti-bmfault",
+    .description = "breaks the connection to a TPM, and the TPM's answers, by a plan",
+    .config_help = "the configuration of the TCTI behind it",
+    .init = fault_init,
+};
+
+/* What the TCTI loader looks for (TSS2_TCTI_INFO_SYMBOL). */
+const TSS2_TCTI_INFO *Tss2_Tcti_Info(void);
+
+const TSS2_TCTI_INFO *Tss2_Tcti_Info(void)
+{
+    return &info;
+}
