@@ -6,6 +6,7 @@
 #include "agent/key_file.h"
 #include "agent/steps.h"
 #include "agent/tpm_activate.h"
+#include "agent/tpm_sweep.h"
 #include "base/text.h"
 #include "x509/csr.h"
 
@@ -17,6 +18,7 @@ typedef struct {
     const bm_options *options;
     bm_identity identity;
     bm_identity_state state; /* of the directory, as it was found */
+    bool marked;             /* the directory, for keys that are loaded */
     bm_exchange *exchange;
     bm_tpm_context tpm;
     bm_tpm_handles indices;
@@ -36,6 +38,8 @@ static void enrolment_fini(enrolment *e)
     bm_tpm_ik_fini(&e->ik);
     bm_tpm_ek_fini(&e->ek);
     bm_tpm_context_close(&e->tpm);
+    if (e->marked && !e->tpm.left)
+        bm_identity_unmark(&e->identity);
     bm_exchange_free(e->exchange);
     bm_identity_close(&e->identity);
     bm_buf_fini(&e->file_public);
@@ -64,6 +68,15 @@ static BM_RESULT read_key_file(enrolment *e)
     return bm_ok();
 }
 
+/* Flushes what a run before this one left in the TPM. A resource manager does that by itself. */
+static void sweep_left(enrolment *e)
+{
+    if (e->tpm.managed || !bm_identity_is_marked(&e->identity))
+        return;
+    e->marked = true;
+    bm_tpm_sweep(&e->tpm);
+}
+
 /* Opens everything, before anything is changed or sent. */
 static BM_RESULT prepare(enrolment *e)
 {
@@ -72,6 +85,7 @@ static BM_RESULT prepare(enrolment *e)
     BM_TRY(bm_identity_look(&e->identity, &e->state));
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
+    sweep_left(e);
     return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
 }
 
@@ -154,6 +168,10 @@ static BM_RESULT make_keys(enrolment *e)
     bm_key_type type;
 
     bm_steps_begin(&e->steps, "recreating the endorsement key and creating the identity key");
+    if (!e->tpm.managed) {
+        BM_TRY(bm_identity_mark(&e->identity));
+        e->marked = true;
+    }
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
     BM_TRY(bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek));
     type = wanted_key(e);

@@ -11,6 +11,7 @@ bm_exit_status bm_exit_status_of(bm_result result)
         return BM_EXIT_USAGE;
     case BM_E_TPM:
     case BM_E_TPM_UNREACHABLE:
+    case BM_E_TPM_NOT_READY:
     case BM_E_TPM_AUTH:
     case BM_E_TPM_LOCKOUT:
     case BM_E_TPM_NO_EKC:
@@ -39,8 +40,8 @@ bm_exit_status bm_exit_status_of(bm_result result)
 /* The details that this program writes for these codes say what to do; for others the code's own advice comes behind the detail. */
 static bool says_what_to_do(bm_code code)
 {
-    return code == BM_E_USAGE || code == BM_E_TPM || code == BM_E_TPM_AUTH || code == BM_E_TPM_HANDLE_TAKEN || code == BM_E_EK_MISMATCH ||
-           code == BM_E_NETWORK || code == BM_E_SERVER_REFUSED || code == BM_E_IO;
+    return code == BM_E_USAGE || code == BM_E_TPM || code == BM_E_TPM_NOT_READY || code == BM_E_TPM_AUTH ||
+           code == BM_E_TPM_HANDLE_TAKEN || code == BM_E_EK_MISMATCH || code == BM_E_NETWORK || code == BM_E_SERVER_REFUSED || code == BM_E_IO;
 }
 
 BM_RESULT bm_exit_put_sentence(bm_buf *out, bm_result result)

@@ -21,6 +21,7 @@ static const char *const names[F_COUNT] = {
     [F_OPENSSL] = "openssl.cnf", [F_RENEW] = "renew_after",   [F_DEVICE] = "device.crt",
 };
 static const char key_name[] = "device.key";
+static const char mark_name[] = ".loaded";
 
 static bm_result io_error(const bm_identity *identity, const char *name, const char *what)
 {
@@ -296,4 +297,23 @@ bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik,
 {
     return state->complete && state->key.type != BM_KEY_NONE && bm_pubkey_equal(&state->key, ik) &&
            now < state->renew_after && now <= state->info.not_after;
+}
+
+BM_RESULT bm_identity_mark(bm_identity *identity)
+{
+    BM_AUTO(close_fd) int fd = openat(identity->fd, mark_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return io_error(identity, mark_name, "cannot be written");
+    return bm_ok();
+}
+
+bool bm_identity_is_marked(const bm_identity *identity)
+{
+    return faccessat(identity->fd, mark_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void bm_identity_unmark(bm_identity *identity)
+{
+    (void)unlinkat(identity->fd, mark_name, 0);
 }

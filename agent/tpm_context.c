@@ -2,18 +2,12 @@
 
 #include "agent/clock.h"
 #include "agent/interrupt.h"
+#include "agent/tpm_sweep.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
-
-#define BUSY_TRIES 8          /* pauses of 20, 40, ... 2560 ms: about five seconds in all */
-#define BUSY_FIRST_NS 20000000
-
-/* The TSS's own macros shift into the sign bit. (TPM 2.0 Part 2, 7.4) */
-#define TRANSIENT_FIRST 0x80000000u
-#define LOADED_SESSION_FIRST 0x02000000u
 
 #define RC_LAYER(rc) ((rc) & TSS2_RC_LAYER_MASK)
 
@@ -21,8 +15,10 @@ static const struct {
     TSS2_RC code;
     const char *advice;
 } advices[] = {
-    {TPM2_RC_OBJECT_MEMORY, "end the other programs that hold keys in the TPM, or use its resource manager (--tcti device:/dev/tpmrm0)"},
-    {TPM2_RC_SESSION_MEMORY, "end the other programs that hold sessions in the TPM, or use its resource manager (--tcti device:/dev/tpmrm0)"},
+    {TPM2_RC_OBJECT_MEMORY, "end the other programs that hold keys in the TPM, or use its resource manager (--tcti device:/dev/tpmrm0); "
+                            "without one, 'tpm2_flushcontext -t' removes what they left"},
+    {TPM2_RC_SESSION_MEMORY, "end the other programs that hold sessions in the TPM, or use its resource manager (--tcti device:/dev/tpmrm0); "
+                             "without one, 'tpm2_flushcontext -l' removes what they left"},
     {TPM2_RC_SESSION_HANDLES, "end the other programs that hold sessions in the TPM, or restart it"},
     {TPM2_RC_INITIALIZE, "the TPM was not started: run 'tpm2_startup -c'"},
     {TPM2_RC_FAILURE, "the TPM is in failure mode: restart the device"},
@@ -35,6 +31,8 @@ static const struct {
     {TPM2_RC_COMMAND_CODE, "this TPM does not have the command: update its firmware"},
     {TPM2_RC_CURVE, "this TPM does not have the curve: choose another --key"},
     {TPM2_RC_VALUE, "this TPM does not support the key or the handle: choose another --key or --handle"},
+    {TSS2_SYS_RC_MALFORMED_RESPONSE, "the TPM's answer came damaged: run it again"},
+    {TSS2_SYS_RC_INSUFFICIENT_RESPONSE, "the TPM's answer was cut off: run it again"},
     {TPM2_RC_HIERARCHY, "the hierarchy is disabled: enable it in the firmware's set-up"},
 };
 
@@ -72,6 +70,9 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
     if (rc == TSS2_RC_SUCCESS)
         return bm_ok();
     text = Tss2_RC_Decode(rc);
+    /* After an answer that did not come, ESYS finds every further call out of sequence. */
+    if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
+        return bm_failf(BM_E_TPM_UNREACHABLE, "%s was not sent, because the connection to the TPM broke before", command);
     if (RC_LAYER(rc) == TSS2_TCTI_RC_LAYER || rc == TSS2_ESYS_RC_IO_ERROR)
         return bm_failf(BM_E_TPM_UNREACHABLE, "%s did not reach the TPM (0x%x, %s)", command, rc, text);
     if (rc == TSS2_ESYS_RC_MEMORY)
@@ -82,7 +83,8 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
         return bm_failf(BM_E_TPM_AUTH,
                         "%s was refused (0x%x, %s): the owner and the endorsement hierarchy must have empty authorisation values",
                         command, rc, text);
-    return bm_failf(BM_E_TPM, "%s failed with 0x%x (%s): %s", command, rc, text, advice_of(rc));
+    return bm_failf(bm_tpm_retry_is_state(bm_tpm_context_code(rc)) ? BM_E_TPM_NOT_READY : BM_E_TPM, "%s failed with 0x%x (%s): %s",
+                    command, rc, text, advice_of(rc));
 }
 
 bool bm_tpm_context_is_managed(const char *tcti)
@@ -139,70 +141,32 @@ BM_RESULT bm_tpm_context_begin(const bm_tpm_context *context, bm_tpm_attempt *at
     return bm_ok();
 }
 
-static bool is_busy(TSS2_RC code)
+static void pause_for(int64_t pause)
 {
-    return code == TPM2_RC_NV_RATE || code == TPM2_RC_NV_UNAVAILABLE || code == TPM2_RC_RETRY ||
-           code == TPM2_RC_YIELDED || code == TPM2_RC_TESTING;
-}
+    struct timespec time = {.tv_sec = pause / 1000000000, .tv_nsec = pause % 1000000000};
 
-static bool is_full(TSS2_RC code)
-{
-    return code == TPM2_RC_OBJECT_MEMORY || code == TPM2_RC_SESSION_MEMORY || code == TPM2_RC_MEMORY ||
-           code == TPM2_RC_SESSION_HANDLES || code == TPM2_RC_OBJECT_HANDLES;
-}
-
-static bool is_owned(bm_tpm_context *context, uint32_t handle)
-{
-    for (size_t i = 0; i < context->owned_count; i++) {
-        TPM2_HANDLE own;
-
-        if (Esys_TR_GetTpmHandle(context->esys, context->owned[i], &own) == TSS2_RC_SUCCESS && own == handle)
-            return true;
-    }
-    return false;
-}
-
-/* Flushes what is loaded in this range and not ours. Best effort: the command that needed room says whether it helped. */
-static void sweep_range(bm_tpm_context *context, uint32_t first)
-{
-    TPMS_CAPABILITY_DATA *data = NULL;
-    TPMI_YES_NO more;
-
-    if (Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
-                           TPM2_MAX_CAP_HANDLES, &more, &data) != TSS2_RC_SUCCESS)
-        return;
-    for (UINT32 i = 0; i < data->data.handles.count; i++) {
-        TPM2_HANDLE handle = data->data.handles.handle[i];
-        ESYS_TR object;
-
-        if (is_owned(context, handle) ||
-            Esys_TR_FromTPMPublic(context->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &object) !=
-                TSS2_RC_SUCCESS)
-            continue;
-        if (Esys_FlushContext(context->esys, object) != TSS2_RC_SUCCESS)
-            (void)Esys_TR_Close(context->esys, &object);
-    }
-    Esys_Free(data);
+    (void)nanosleep(&time, NULL);
 }
 
 bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2_RC rc)
 {
     TSS2_RC code = bm_tpm_context_code(rc);
-    int64_t pause = (int64_t)BUSY_FIRST_NS << attempt->tries;
-    bool again = false;
+    int64_t pause = 0;
+    bool again = true;
 
     context->commands++;
-    if (is_busy(code) && attempt->tries < BUSY_TRIES) {
-        struct timespec time = {.tv_sec = pause / 1000000000, .tv_nsec = pause % 1000000000};
-
-        attempt->tries++;
-        (void)nanosleep(&time, NULL);
-        again = true;
-    } else if (is_full(code) && !context->managed && !context->swept) {
-        context->swept = true;
-        sweep_range(context, TRANSIENT_FIRST);
-        sweep_range(context, LOADED_SESSION_FIRST);
-        again = true;
+    if (RC_LAYER(code) != 0)
+        context->left = true;
+    switch (bm_tpm_retry_next(&attempt->retry, code, !context->managed, &pause)) {
+    case BM_TPM_RETRY_NEVER:
+        again = false;
+        break;
+    case BM_TPM_RETRY_PAUSE:
+        pause_for(pause);
+        break;
+    case BM_TPM_RETRY_MAKE_ROOM:
+        bm_tpm_sweep(context);
+        break;
     }
     context->spent += bm_clock_ns() - attempt->start;
     return again;
@@ -280,11 +244,16 @@ void bm_tpm_context_disown(bm_tpm_context *context, ESYS_TR object)
 
 void bm_tpm_context_flush(bm_tpm_context *context, ESYS_TR object)
 {
-    int64_t start = bm_clock_ns();
+    bm_tpm_attempt attempt = {0};
+    TSS2_RC rc;
 
-    if (Esys_FlushContext(context->esys, object) != TSS2_RC_SUCCESS)
+    do {
+        attempt.start = bm_clock_ns();
+        rc = Esys_FlushContext(context->esys, object);
+    } while (bm_tpm_context_again(context, &attempt, rc));
+    if (rc != TSS2_RC_SUCCESS) {
+        context->left = true;
         (void)Esys_TR_Close(context->esys, &object);
+    }
     bm_tpm_context_disown(context, object);
-    context->commands++;
-    context->spent += bm_clock_ns() - start;
 }

@@ -4,6 +4,7 @@
 #ifndef BM_AGENT_TPM_CONTEXT_H
 #define BM_AGENT_TPM_CONTEXT_H
 
+#include "agent/tpm_retry.h"
 #include "base/bytes.h"
 
 #include <tss2/tss2_esys.h>
@@ -11,12 +12,12 @@
 #define BM_TPM_OWNED_MAX 8
 #define BM_TPM_HANDLES_MAX 256
 
-/* An open TPM. `owned` are the transient objects and sessions that are ours now: what else is loaded may be swept. */
+/* An open TPM. `owned` are the transient objects and sessions that are ours now. */
 typedef struct {
     ESYS_CONTEXT *esys;
     TSS2_TCTI_CONTEXT *tcti;
     bool managed; /* a resource manager stands between, so that others may be using the TPM */
-    bool swept;   /* what an earlier run left was flushed */
+    bool left;    /* something of ours may have stayed loaded: a flush failed, or an answer did not come or was damaged */
     ESYS_TR owned[BM_TPM_OWNED_MAX];
     size_t owned_count;
     uint32_t nv_buffer_max; /* TPM2_PT_NV_BUFFER_MAX; 0 until it was asked for */
@@ -27,7 +28,7 @@ typedef struct {
 /* One command that is being tried. */
 typedef struct {
     int64_t start;
-    unsigned tries;
+    bm_tpm_retry retry;
 } bm_tpm_attempt;
 
 /* TPM handles in ascending order, as TPM2_GetCapability lists them. */
@@ -49,8 +50,9 @@ void bm_tpm_context_close(bm_tpm_context *context);
 bool bm_tpm_context_is_managed(const char *tcti);
 
 /*
- * The result of a TSS code of a command ("TPM2_Create"): BM_OK for 0; BM_E_TPM_UNREACHABLE, BM_E_TPM_AUTH, BM_E_TPM_LOCKOUT, BM_E_NO_MEMORY,
- * or BM_E_TPM, whose detail has the decoded code and what to do.
+ * The result of a TSS code of a command ("TPM2_Create"): BM_OK for 0; BM_E_TPM_UNREACHABLE, BM_E_TPM_AUTH, BM_E_TPM_LOCKOUT, BM_E_NO_MEMORY;
+ * BM_E_TPM_NOT_READY when it is about the TPM's state (busy, full, out of order, an answer that was cut off), or else BM_E_TPM; the details
+ * of both have the decoded code and what to do.
  */
 BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc);
 
@@ -64,8 +66,8 @@ TSS2_RC bm_tpm_context_format_one(TSS2_RC rc);
 BM_RESULT bm_tpm_context_begin(const bm_tpm_context *context, bm_tpm_attempt *attempt);
 
 /*
- * For BM_TPM_CALL: stops the clock; true when the command should be sent again: after a pause when the TPM is busy (bounded, and never
- * in lockout), and once after flushing what an earlier run left, when the TPM is full and no resource manager is there.
+ * For BM_TPM_CALL: stops the clock; true when the command should be sent again (bm_tpm_retry_next): then it has waited, or has flushed what
+ * an earlier run left, which it does where no resource manager is.
  */
 bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2_RC rc);
 
@@ -100,7 +102,7 @@ BM_RESULT bm_tpm_context_property(bm_tpm_context *context, uint32_t property, ui
 BM_RESULT bm_tpm_context_own(bm_tpm_context *context, ESYS_TR object);
 void bm_tpm_context_disown(bm_tpm_context *context, ESYS_TR object);
 
-/* Flushes a transient object or a session that is ours, even when a signal is waiting. */
+/* Flushes a transient object or a session that is ours, even when a signal is waiting; sets `left` when the TPM does not do it. */
 void bm_tpm_context_flush(bm_tpm_context *context, ESYS_TR object);
 
 #endif

@@ -37,6 +37,16 @@ bm_key_type bm_tpm_ik_type_of(bm_bytes public_area)
     return parsed.key.type;
 }
 
+bool bm_tpm_ik_is_parent(bm_bytes public_area)
+{
+    bm_tpm_public parsed;
+
+    return bm_tpm_public_parse(public_area, &parsed).code == BM_OK && parsed.attributes == PARENT_ATTRIBUTES &&
+           parsed.name_alg == BM_HASH_SHA256 && parsed.policy.size == 0 && parsed.key.type == BM_KEY_ECC256 &&
+           parsed.symmetric == BM_TPM_ALG_AES && parsed.symmetric_bits == 128 && parsed.symmetric_mode == TPM2_ALG_CFB &&
+           parsed.scheme == BM_TPM_ALG_NULL;
+}
+
 static BM_RESULT take_key(bm_tpm_ik *ik)
 {
     bm_tpm_public parsed;

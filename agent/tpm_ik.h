@@ -26,6 +26,9 @@ void bm_tpm_ik_fini(bm_tpm_ik *ik);
 /* Is this TPM2B_PUBLIC what our template makes, for one of the key types that we make? The key's type, or BM_KEY_NONE. */
 bm_key_type bm_tpm_ik_type_of(bm_bytes public_area);
 
+/* Is this TPM2B_PUBLIC the storage key above our identity keys? */
+bool bm_tpm_ik_is_parent(bm_bytes public_area);
+
 /* Opens the IK at a handle; its key's type stays BM_KEY_NONE when nothing is there. BM_E_TPM_HANDLE_TAKEN: what is there is not ours. */
 BM_RESULT bm_tpm_ik_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ik *ik);
 

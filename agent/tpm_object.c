@@ -55,6 +55,15 @@ BM_RESULT bm_tpm_object_put_public(bm_buf *out, const TPM2B_PUBLIC *public_area)
     return bm_buf_put(out, bm_bytes_of(bytes, size));
 }
 
+/* What the TPM gave. The TSS does not see everything that can be wrong with it. */
+static BM_RESULT take_public(bm_buf *out, const TPM2B_PUBLIC *given)
+{
+    bm_result result = bm_tpm_object_put_public(out, given);
+
+    BM_CHECK(result.code != BM_E_INTERNAL, BM_E_TPM_NOT_READY, "the TPM gave a public area that is none: run it again");
+    return result;
+}
+
 BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarchy, bm_bytes template, bm_tpm_object *object,
                                        bm_buf *public_area)
 {
@@ -73,7 +82,7 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarch
                                   &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
     result = bm_tpm_object_adopt(&made, context, tr, BM_TPM_OBJECT_TRANSIENT);
     if (result.code == BM_OK)
-        result = bm_tpm_object_put_public(public_area, out);
+        result = take_public(public_area, out);
     Esys_Free(out);
     BM_TRY(result);
     bm_tpm_object_move(object, &made);
@@ -88,7 +97,7 @@ BM_RESULT bm_tpm_object_read_public(const bm_tpm_object *object, bm_buf *public_
 
     BM_TPM_TRY(context, "TPM2_ReadPublic",
                Esys_ReadPublic(context->esys, object->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &out, NULL, NULL));
-    result = bm_tpm_object_put_public(public_area, out);
+    result = take_public(public_area, out);
     Esys_Free(out);
     return result;
 }

@@ -207,6 +207,7 @@ static void test_exit_statuses_are_those_of_the_manual(void **state)
         {BM_E_USAGE, 1},
         {BM_E_TPM, 2},
         {BM_E_TPM_UNREACHABLE, 2},
+        {BM_E_TPM_NOT_READY, 2},
         {BM_E_TPM_AUTH, 2},
         {BM_E_TPM_LOCKOUT, 2},
         {BM_E_TPM_NO_EKC, 2},
@@ -238,7 +239,8 @@ static void test_an_error_is_one_sentence_with_what_to_do(void **state)
     bm_buf_clear(&out);
     assert_ok(bm_exit_put_sentence(&out, bm_fail(BM_E_TPM_LOCKOUT, "TPM2_Sign was refused")));
     assert_bytes(bm_buf_view(&out),
-                 bm_bytes_str("TPM2_Sign was refused: The TPM is in dictionary-attack lockout; wait until it ends, or reset it."));
+                 bm_bytes_str("TPM2_Sign was refused: The TPM is in dictionary-attack lockout; wait until it ends, or end it with "
+                              "'tpm2_dictionarylockout -c'."));
     bm_buf_clear(&out);
     assert_ok(bm_exit_put_sentence(&out, bm_fail(BM_E_IO, "the disk is full: make room")));
     assert_bytes(bm_buf_view(&out), bm_bytes_str("the disk is full: make room"));

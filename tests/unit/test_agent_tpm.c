@@ -23,8 +23,13 @@ static void test_codes_become_results_whatever_layer_hands_them_on(void **state)
         TSS2_RC rc;
         bm_code code;
     } rows[] = {
-        {TPM2_RC_OBJECT_MEMORY, BM_E_TPM},
-        {TPM2_RC_SESSION_MEMORY, BM_E_TPM},
+        {TPM2_RC_OBJECT_MEMORY, BM_E_TPM_NOT_READY},
+        {TPM2_RC_SESSION_MEMORY, BM_E_TPM_NOT_READY},
+        {TPM2_RC_RETRY, BM_E_TPM_NOT_READY},
+        {TPM2_RC_NV_RATE, BM_E_TPM_NOT_READY},
+        {TPM2_RC_FAILURE, BM_E_TPM_NOT_READY},
+        {TSS2_RESMGR_TPM_RC_LAYER | TPM2_RC_OBJECT_MEMORY, BM_E_TPM_NOT_READY},
+        {TSS2_SYS_RC_INSUFFICIENT_RESPONSE, BM_E_TPM_NOT_READY},
         {TPM2_RC_LOCKOUT, BM_E_TPM_LOCKOUT},
         {TSS2_RESMGR_TPM_RC_LAYER | TPM2_RC_LOCKOUT, BM_E_TPM_LOCKOUT},
         {0x9A2, BM_E_TPM_AUTH}, /* BAD_AUTH, session 1 */
@@ -33,6 +38,7 @@ static void test_codes_become_results_whatever_layer_hands_them_on(void **state)
         {0x1DF, BM_E_TPM}, /* INTEGRITY, parameter 1 */
         {TSS2_TCTI_RC_IO_ERROR, BM_E_TPM_UNREACHABLE},
         {TSS2_TCTI_RC_NO_CONNECTION, BM_E_TPM_UNREACHABLE},
+        {TSS2_ESYS_RC_BAD_SEQUENCE, BM_E_TPM_UNREACHABLE},
         {TSS2_ESYS_RC_MEMORY, BM_E_NO_MEMORY},
         {TSS2_ESYS_RC_BAD_VALUE, BM_E_TPM},
     };
