@@ -61,56 +61,49 @@ static BM_RESULT write_all(int fd, const char *path, bm_bytes bytes)
     return bm_ok();
 }
 
-static BM_RESULT make(const char *path, mode_t mode, bm_bytes bytes)
+/* Makes a file, for `owner` where that is not our user; root may renew what the server's user must read. */
+static BM_RESULT make(int directory, const char *name, mode_t mode, const struct stat *owner, bm_bytes bytes)
 {
-    BM_AUTO(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    BM_AUTO(close_fd) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 
     if (fd < 0)
-        return failed(path);
-    BM_TRY(write_all(fd, path, bytes));
+        return failed(name);
+    BM_TRY(write_all(fd, name, bytes));
+    if (owner != NULL && owner->st_uid != geteuid() && fchown(fd, owner->st_uid, owner->st_gid) != 0)
+        return failed(name);
     /* The mode that was asked for, whatever the umask. */
     if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
-        return failed(path);
+        return failed(name);
     return bm_ok();
 }
 
-BM_RESULT bm_ctl_files_make(const char *directory, const char *name, mode_t mode, bm_bytes bytes)
+BM_RESULT bm_ctl_files_make(int directory, const char *name, mode_t mode, bm_bytes bytes)
 {
-    BM_AUTO_BUF path = BM_BUF_EMPTY;
-
-    BM_TRY(bm_ctl_files_path(&path, directory, name));
-    return make((const char *)path.data, mode, bytes);
+    return make(directory, name, mode, NULL, bytes);
 }
 
 BM_RESULT bm_ctl_files_replace(const char *directory, const char *name, mode_t mode, bm_bytes bytes)
 {
-    BM_AUTO_BUF path = BM_BUF_EMPTY;
+    BM_AUTO(close_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     BM_AUTO_BUF fresh = BM_BUF_EMPTY;
     struct stat old;
     bm_result result;
 
-    BM_TRY(bm_ctl_files_path(&path, directory, name));
-    BM_TRY(bm_buf_putf(&fresh, "%s.new-%ld", (const char *)path.data, (long)getpid()));
-    BM_TRY(bm_buf_terminate(&fresh));
-    result = make((const char *)fresh.data, mode, bytes);
-    if (result.code != BM_OK)
-        return result;
-    /* It belongs to whom the old one belonged to: root may renew what the server's user must read. */
-    if (stat((const char *)path.data, &old) == 0 && old.st_uid != geteuid() &&
-        chown((const char *)fresh.data, old.st_uid, old.st_gid) != 0)
-        result = failed((const char *)fresh.data);
-    else if (rename((const char *)fresh.data, (const char *)path.data) != 0)
-        result = failed((const char *)path.data);
-    if (result.code != BM_OK)
-        (void)unlink((const char *)fresh.data);
-    return result.code == BM_OK ? bm_ctl_files_sync(directory) : result;
-}
-
-BM_RESULT bm_ctl_files_sync(const char *directory)
-{
-    BM_AUTO(close_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0 || fsync(fd) != 0)
+    if (fd < 0)
         return failed(directory);
-    return bm_ok();
+    if (fstatat(fd, name, &old, AT_SYMLINK_NOFOLLOW) != 0)
+        return failed(name);
+    if (!S_ISREG(old.st_mode))
+        return bm_failf(BM_E_IO, "%s/%s is a symbolic link, or no file: put the file itself in its place", directory, name);
+    BM_TRY(bm_buf_putf(&fresh, "%s.new-%ld", name, (long)getpid()));
+    BM_TRY(bm_buf_terminate(&fresh));
+    result = make(fd, (const char *)fresh.data, mode, &old, bytes);
+    if (result.code != BM_OK)
+        return bm_failf(result.code, "%s/%s", directory, result.detail != NULL ? result.detail : name);
+    if (renameat(fd, (const char *)fresh.data, fd, name) != 0) {
+        result = failed(name);
+        (void)unlinkat(fd, (const char *)fresh.data, 0);
+        return result;
+    }
+    return fsync(fd) == 0 ? bm_ok() : failed(directory);
 }
