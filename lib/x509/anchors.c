@@ -2,9 +2,11 @@
 
 #include "x509/anchors_set.h"
 #include "x509/ekc_x509.h"
+#include "x509/revoked.h"
 #include "x509/search.h"
 #include "x509/walk.h"
 
+#include <openssl/err.h>
 #include <stdlib.h>
 
 static const char *const class_names[BM_CLASS_COUNT] = {"discrete", "firmware", "virtual"};
@@ -46,6 +48,7 @@ void bm_anchors_free(bm_anchors *anchors)
         bm_issuer_free_path(&anchors->rows[i].self.path);
     for (size_t i = 0; i < BM_REMEMBERED_MAX; i++)
         bm_issuer_free_path(&anchors->remembered[i].path);
+    bm_buf_fini(&anchors->revoked);
     sk_X509_free(anchors->trusted);
     free(anchors->rows);
     free(anchors);
@@ -103,6 +106,44 @@ BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class)
     return bm_ok();
 }
 
+/* Is this anchor listed in a CRL of another anchor, which signed it? */
+static BM_RESULT check_anchor(const bm_anchors *anchors, X509 *x509)
+{
+    for (size_t i = 0; i < anchors->count; i++) {
+        const bm_issuer *above = &anchors->rows[i].self;
+        X509 *candidate = sk_X509_value(above->path, 0);
+        bool issued = X509_check_issued(candidate, x509) == X509_V_OK && X509_verify(x509, X509_get0_pubkey(candidate)) == 1;
+
+        ERR_clear_error();
+        if (issued)
+            BM_TRY(bm_issuer_check_revoked_ca(bm_buf_view(&anchors->revoked), above->id, x509, NULL));
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_anchors_revoke(bm_anchors *anchors, bm_buf *ids)
+{
+    BM_TRY(bm_revoked_check(bm_buf_view(ids)));
+    bm_buf_move(&anchors->revoked, ids);
+    for (size_t i = 0; i < BM_REMEMBERED_MAX; i++)
+        bm_issuer_free_path(&anchors->remembered[i].path);
+    anchors->seen = (bm_seen){0};
+    for (size_t i = 0; i < anchors->count; i++) {
+        bm_anchor_row *row = &anchors->rows[i];
+        bm_result result = anchors->revoked.size == 0 ? bm_ok() : check_anchor(anchors, sk_X509_value(row->self.path, 0));
+
+        row->revoked = result.code == BM_E_EKC_REVOKED;
+        if (result.code != BM_OK && !row->revoked)
+            return result;
+    }
+    return bm_ok();
+}
+
+size_t bm_anchors_revoked_count(const bm_anchors *anchors)
+{
+    return anchors->revoked.size / BM_REVOKED_ID_SIZE;
+}
+
 /* What can be said of the leaf and the chain before any signature is verified. */
 static BM_RESULT check_shapes(const bm_search *find)
 {
@@ -149,6 +190,8 @@ BM_RESULT bm_anchors_verify(bm_anchors *anchors, const bm_ekc *ekc, const bm_byt
     BM_TRY(bm_search_issuer(&find, &found));
     BM_TRY(bm_issuer_check_constraints(found, ekc));
     BM_TRY(put_match(&anchors->rows[found->anchor], accepted, match));
+    BM_TRY(bm_issuer_check_revoked(bm_buf_view(&anchors->revoked), found->id, bm_ekc_walked(ekc)->fields.serial,
+                                   "the TPM vendor revoked it"));
     BM_TRY(bm_ekc_check_validity(ekc, now));
     BM_CHECK(bm_issuer_is_current(found, now), BM_E_EKC_VALIDITY, "a CA certificate of the chain is not valid at this time");
     return remember(&find, found);

@@ -34,6 +34,16 @@ size_t bm_anchors_count(const bm_anchors *anchors);
  */
 BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class);
 
+/*
+ * What loaded CRLs revoke (the ids of x509/revoked.h, in their order), in place of what was given before. Takes what `ids` owns. To be called
+ * when all anchors are in the set: one that is revoked by the CA above it, if that is an anchor too, counts for nothing from now on. What was
+ * remembered as verified is forgotten. BM_E_MALFORMED: these are no ids; BM_E_INTERNAL.
+ */
+BM_RESULT bm_anchors_revoke(bm_anchors *anchors, bm_buf *ids);
+
+/* How many certificates are revoked. */
+size_t bm_anchors_revoked_count(const bm_anchors *anchors);
+
 /* What an EK certificate chained to. */
 typedef struct {
     bm_tpm_class class;
@@ -49,7 +59,8 @@ typedef struct {
  * validity is checked against `now` each time all the same).
  * Where the path meets several anchors, the nearest to the EK certificate counts.
  * BM_E_EKC_MALFORMED: an intermediate is no certificate; BM_E_EKC_UNTRUSTED with the reason; BM_E_EKC_VALIDITY: only a date is wrong;
- * BM_E_EKC_CLASS: it chains, but to an anchor of a class that is not accepted.
+ * BM_E_EKC_CLASS: it chains, but to an anchor of a class that is not accepted; BM_E_EKC_REVOKED: it, or a CA of each chain that it has, is
+ * revoked (bm_anchors_revoke).
  */
 BM_RESULT bm_anchors_verify(bm_anchors *anchors, const bm_ekc *ekc, const bm_bytes *chain, size_t chain_count,
                             const bool accepted[BM_CLASS_COUNT], int64_t now, bm_anchor_match *match);

@@ -12,6 +12,7 @@
 typedef struct {
     bm_issuer self;
     bm_tpm_class class;
+    bool revoked; /* by the CA above it, which is an anchor too */
 } bm_anchor_row;
 
 struct bm_anchors {
@@ -20,6 +21,7 @@ struct bm_anchors {
     STACK_OF(X509) *trusted; /* borrowed from the rows, in their order */
     bm_issuer remembered[BM_REMEMBERED_MAX];
     size_t next; /* where the next one is remembered: the oldest */
+    bm_buf revoked; /* ids in their order: see x509/revoked.h */
     bm_seen seen; /* EK certificates that chained to one of the rows */
 };
 

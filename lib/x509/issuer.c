@@ -1,6 +1,7 @@
 #include "x509/issuer.h"
 
 #include "crypto/evp.h"
+#include "x509/revoked.h"
 
 #include <openssl/err.h>
 
@@ -14,8 +15,56 @@ void bm_issuer_free_path(STACK_OF(X509) **path)
     *path = NULL;
 }
 
+void bm_issuer_fini(bm_issuer *made)
+{
+    bm_issuer_free_path(&made->path);
+}
+
+BM_RESULT bm_issuer_id(X509 *x509, uint8_t id[BM_SHA256_SIZE])
+{
+    unsigned char key[BM_SHA256_SIZE];
+    unsigned int size = sizeof(key);
+    BM_AUTO_BUF both = BM_BUF_EMPTY;
+    int good = 0;
+    /* Of the name as names are compared (case and spaces aside), 32 bits: which CA it is, the key says; this tells two names of one key apart. */
+    unsigned long name = X509_NAME_hash_ex(X509_get_subject_name(x509), NULL, NULL, &good);
+
+    if (good != 1 || X509_pubkey_digest(x509, bm_evp_md(BM_HASH_SHA256), key, &size) != 1)
+        return bm_evp_error(BM_E_INTERNAL, "hashing the key and the name of a CA");
+    BM_TRY(bm_buf_put(&both, BM_BYTES_ARRAY(key)));
+    BM_TRY(bm_buf_put_u32(&both, (uint32_t)name));
+    return bm_hash_sha256(bm_buf_view(&both), id);
+}
+
+BM_RESULT bm_issuer_check_revoked(bm_bytes revoked, const uint8_t issuer[BM_SHA256_SIZE], bm_bytes serial, const char *detail)
+{
+    uint8_t id[BM_REVOKED_ID_SIZE];
+
+    if (revoked.size == 0)
+        return bm_ok();
+    BM_TRY(bm_revoked_id(issuer, serial, id));
+    BM_CHECK(!bm_revoked_has(revoked, id), BM_E_EKC_REVOKED, detail);
+    return bm_ok();
+}
+
+BM_RESULT bm_issuer_check_revoked_ca(bm_bytes revoked, const uint8_t issuer[BM_SHA256_SIZE], const X509 *x509, const char *detail)
+{
+    unsigned char *der = NULL;
+    int size = i2d_ASN1_INTEGER(X509_get0_serialNumber(x509), &der);
+    bm_cursor at = bm_cursor_of(bm_bytes_of(der, size > 0 ? (size_t)size : 0));
+    bm_bytes serial;
+    bm_result result = bm_der_take(&at, BM_DER_INTEGER, &serial);
+
+    if (result.code == BM_OK)
+        result = bm_issuer_check_revoked(revoked, issuer, serial, detail);
+    OPENSSL_free(der);
+    ERR_clear_error();
+    return result;
+}
+
 BM_RESULT bm_issuer_measure(bm_issuer *made)
 {
+    BM_TRY(bm_issuer_id(sk_X509_value(made->path, 0), made->id));
     made->from = INT64_MIN;
     made->until = INT64_MAX;
     for (int i = 0; i < sk_X509_num(made->path); i++) {
@@ -40,8 +89,7 @@ BM_RESULT bm_issuer_push(STACK_OF(X509) *path, X509 *x509)
     return bm_fail(BM_E_NO_MEMORY, NULL);
 }
 
-/* A key that is strong enough, and none that is only there to make us work. */
-static bool is_strong_key(X509 *x509)
+bool bm_issuer_is_strong_key(X509 *x509)
 {
     const EVP_PKEY *key = X509_get0_pubkey(x509);
 
@@ -49,6 +97,7 @@ static bool is_strong_key(X509 *x509)
            bm_evp_exponent_bits(key) <= EXPONENT_BITS_MAX;
 }
 
+/* SHA-2 in its signature. */
 static bool is_strongly_signed(X509 *x509)
 {
     int bits = 0;
@@ -69,7 +118,7 @@ BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path)
         BM_CHECK(X509_check_ca(x509) == 1, BM_E_EKC_UNTRUSTED, "a certificate of the chain is not a CA's");
         BM_CHECK((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) == 0, BM_E_EKC_UNTRUSTED,
                  "a CA of the chain has a critical extension that is not known");
-        BM_CHECK(is_strong_key(x509), BM_E_EKC_UNTRUSTED,
+        BM_CHECK(bm_issuer_is_strong_key(x509), BM_E_EKC_UNTRUSTED,
                  "a CA of the chain has a key that is too weak, or over 4096 bits");
         BM_CHECK(i == count - 1 || is_strongly_signed(x509), BM_E_EKC_UNTRUSTED,
                  "a CA certificate of the chain is signed with a weak hash");
@@ -146,7 +195,7 @@ static bool verifies(X509 *candidate, const bm_ekc *leaf)
 
 bool bm_issuer_has_signed(X509 *candidate, const bm_ekc *leaf)
 {
-    bool yes = says_it_issued(candidate, leaf) && is_strong_key(candidate) && verifies(candidate, leaf);
+    bool yes = says_it_issued(candidate, leaf) && bm_issuer_is_strong_key(candidate) && verifies(candidate, leaf);
 
     ERR_clear_error();
     return yes;

@@ -13,6 +13,7 @@
  */
 typedef struct {
     uint8_t sha256[BM_SHA256_SIZE]; /* of the first one's DER */
+    uint8_t id[BM_SHA256_SIZE];     /* of the first one, see bm_issuer_id */
     STACK_OF(X509) *path;
     size_t anchor; /* its number in the set */
     int64_t from;  /* the time when all of the path is valid */
@@ -23,10 +24,13 @@ typedef struct {
 /* Frees a path, its certificates with it; for BM_AUTO. NULL is fine. */
 void bm_issuer_free_path(STACK_OF(X509) **path);
 
+/* Frees the path of something that may sign, and leaves it empty; for BM_AUTO. */
+void bm_issuer_fini(bm_issuer *made);
+
 /* Puts a certificate at the end of a path, which shares it; BM_E_NO_MEMORY. */
 BM_RESULT bm_issuer_push(STACK_OF(X509) *path, X509 *x509);
 
-/* Fills in when all of the path is valid, and whether it has name constraints; BM_E_EKC_MALFORMED. */
+/* Fills in the first one's id, when all of the path is valid, and whether it has name constraints; BM_E_EKC_MALFORMED, BM_E_INTERNAL. */
 BM_RESULT bm_issuer_measure(bm_issuer *made);
 
 /*
@@ -34,6 +38,22 @@ BM_RESULT bm_issuer_measure(bm_issuer *made);
  * the anchor's own), and the path lengths (RFC 5280, 4.2.1.9). BM_E_EKC_UNTRUSTED.
  */
 BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path);
+
+/*
+ * Names a CA for the ids of what it revoked, by its key and its name: two certificates of one CA give the same, two CAs with one name do
+ * not, and neither does one key that has two names. BM_E_INTERNAL.
+ */
+BM_RESULT bm_issuer_id(X509 *x509, uint8_t id[BM_SHA256_SIZE]);
+
+/*
+ * Is a certificate of this CA (bm_issuer_id), with this serial number (content of the INTEGER), among the revoked ones (see x509/revoked.h)?
+ * The second is for one that OpenSSL decoded. BM_E_EKC_REVOKED with `detail`; BM_E_INTERNAL.
+ */
+BM_RESULT bm_issuer_check_revoked(bm_bytes revoked, const uint8_t issuer[BM_SHA256_SIZE], bm_bytes serial, const char *detail);
+BM_RESULT bm_issuer_check_revoked_ca(bm_bytes revoked, const uint8_t issuer[BM_SHA256_SIZE], const X509 *x509, const char *detail);
+
+/* A key that is strong enough, and none that is only there to make us work. */
+bool bm_issuer_is_strong_key(X509 *x509);
 
 /* SHA-2 in the EK certificate's signature: SHA-1 counts for less than 80 bits. BM_E_EKC_UNTRUSTED, BM_E_EKC_MALFORMED. */
 BM_RESULT bm_issuer_check_strongly_signed(const bm_ekc *leaf);

@@ -6,8 +6,14 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
-/* The anchor that signed the leaf, one that is valid now before others; NULL when there is none. */
-static const bm_issuer *find_anchor(const bm_search *find)
+static void note_cause(bm_search *find, bm_result cause)
+{
+    if (find->cause.code != BM_E_EKC_REVOKED)
+        find->cause = cause;
+}
+
+/* The anchor that signed the leaf, one that is valid now before others; NULL when there is none that was not revoked. */
+static const bm_issuer *find_anchor(bm_search *find)
 {
     const bm_issuer *stale = NULL;
 
@@ -16,6 +22,10 @@ static const bm_issuer *find_anchor(const bm_search *find)
 
         if (!bm_issuer_has_signed(sk_X509_value(candidate->path, 0), find->leaf))
             continue;
+        if (find->anchors->rows[i].revoked) {
+            note_cause(find, bm_fail(BM_E_EKC_REVOKED, "the TPM vendor revoked the CA that issued it"));
+            continue;
+        }
         if (bm_issuer_is_current(candidate, find->now))
             return candidate;
         stale = candidate;
@@ -107,19 +117,43 @@ static BM_RESULT end_at_anchor(const bm_anchors *anchors, bm_issuer *made)
     return bm_fail(BM_E_INTERNAL, "a verified chain without an anchor");
 }
 
+/* Does a loaded CRL list one of the path? An anchor's own CA is not in the path: see bm_anchors_revoke. */
+static BM_RESULT check_revoked(const bm_anchors *anchors, const bm_issuer *made)
+{
+    static const char detail[] = "the TPM vendor revoked a CA of its chain";
+
+    BM_CHECK(!anchors->rows[made->anchor].revoked, BM_E_EKC_REVOKED, detail);
+    for (int i = 0; anchors->revoked.size > 0 && i + 1 < sk_X509_num(made->path); i++) {
+        uint8_t id[BM_SHA256_SIZE];
+
+        BM_TRY(bm_issuer_id(sk_X509_value(made->path, i + 1), id));
+        BM_TRY(bm_issuer_check_revoked_ca(bm_buf_view(&anchors->revoked), id, sk_X509_value(made->path, i), detail));
+    }
+    return bm_ok();
+}
+
+BM_RESULT bm_search_path(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_issuer *made)
+{
+    BM_AUTO(bm_issuer_fini) bm_issuer found = {0};
+
+    BM_TRY(verify_path(find, intermediate, untrusted, &found.path));
+    BM_TRY(end_at_anchor(find->anchors, &found));
+    BM_TRY(bm_issuer_check_path(found.path));
+    BM_TRY(check_revoked(find->anchors, &found));
+    BM_TRY(bm_issuer_measure(&found));
+    *made = found;
+    found.path = NULL;
+    return bm_ok();
+}
+
 /* Verifies the path above an intermediate that signed the leaf, and remembers it. */
 static BM_RESULT learn(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_bytes der,
                        const bm_issuer **found)
 {
-    BM_AUTO(bm_issuer_free_path) STACK_OF(X509) *path = NULL;
-    bm_issuer made = {0};
+    BM_AUTO(bm_issuer_fini) bm_issuer made = {0};
     bm_issuer *place;
 
-    BM_TRY(verify_path(find, intermediate, untrusted, &path));
-    made.path = path;
-    BM_TRY(end_at_anchor(find->anchors, &made));
-    BM_TRY(bm_issuer_check_path(path));
-    BM_TRY(bm_issuer_measure(&made));
+    BM_TRY(bm_search_path(find, intermediate, untrusted, &made));
     BM_TRY(bm_hash_sha256(der, made.sha256));
     place = recall(find->anchors, made.sha256);
     if (place == NULL) {
@@ -128,7 +162,7 @@ static BM_RESULT learn(const bm_search *find, X509 *intermediate, STACK_OF(X509)
     }
     bm_issuer_free_path(&place->path);
     *place = made;
-    path = NULL;
+    made.path = NULL;
     *found = place;
     return bm_ok();
 }
@@ -157,9 +191,9 @@ static BM_RESULT search_chain(bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], 
         if (decoded[i] == NULL || !bm_issuer_has_signed(decoded[i], find->leaf))
             continue;
         result = learn(find, decoded[i], untrusted, find->chain[i], found);
-        if (result.code != BM_E_EKC_UNTRUSTED)
+        if (result.code != BM_E_EKC_UNTRUSTED && result.code != BM_E_EKC_REVOKED)
             return result;
-        find->cause = result;
+        note_cause(find, result);
     }
     return find->cause;
 }

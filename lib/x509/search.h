@@ -14,13 +14,21 @@ typedef struct {
     const bm_bytes *chain;
     size_t chain_count;
     int64_t now;
-    bm_result cause; /* why the nearest candidate was refused */
+    bm_result cause; /* why the nearest candidate was refused; that one was revoked counts for more than all else */
 } bm_search;
 
 /*
  * The issuer of the leaf, with its path verified but for the dates; it belongs to the set, until the next call. An intermediate that was
- * verified is remembered. BM_E_EKC_UNTRUSTED: none; the cause says why. Also BM_E_EKC_MALFORMED, BM_E_NO_MEMORY, BM_E_INTERNAL.
+ * verified is remembered. BM_E_EKC_UNTRUSTED: none; the cause says why. BM_E_EKC_REVOKED: none that was not revoked. Also BM_E_EKC_MALFORMED,
+ * BM_E_NO_MEMORY, BM_E_INTERNAL.
  */
 BM_RESULT bm_search_issuer(bm_search *find, const bm_issuer **found);
+
+/*
+ * Has OpenSSL build and verify the path from an intermediate, through `untrusted`, to an anchor, and checks what it leaves to us; dates aside.
+ * Of `find` the anchors and the time are looked at. The caller ends `made`. BM_E_EKC_UNTRUSTED, BM_E_EKC_REVOKED, BM_E_EKC_MALFORMED,
+ * BM_E_NO_MEMORY, BM_E_INTERNAL.
+ */
+BM_RESULT bm_search_path(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_issuer *made);
 
 #endif

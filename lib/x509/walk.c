@@ -104,13 +104,13 @@ static BM_RESULT spell_time(uint8_t tag, bm_bytes value, char text[BM_TIME_TEXT_
     return bm_ok();
 }
 
-static BM_RESULT take_time(bm_cursor *validity, int64_t *time)
+BM_RESULT bm_walk_time(bm_cursor *cursor, int64_t *time)
 {
     char text[BM_TIME_TEXT_SIZE];
     bm_bytes value;
     uint8_t tag;
 
-    BM_TRY(bm_der_any(validity, &tag, &value, NULL));
+    BM_TRY(bm_der_any(cursor, &tag, &value, NULL));
     BM_TRY(spell_time(tag, value, text));
     BM_TRY(bm_text_parse_time(bm_bytes_str(text), time));
     BM_CHECK((tag == TAG_UTC_TIME) == (*time < bm_text_days(2050, 1, 1) * 86400), BM_E_MALFORMED,
@@ -124,8 +124,8 @@ BM_RESULT bm_walk_validity(bm_bytes validity, int64_t *not_before, int64_t *not_
     int64_t from;
     int64_t until;
 
-    BM_TRY(take_time(&at, &from));
-    BM_TRY(take_time(&at, &until));
+    BM_TRY(bm_walk_time(&at, &from));
+    BM_TRY(bm_walk_time(&at, &until));
     BM_TRY(bm_cursor_end(&at));
     BM_CHECK(from <= until, BM_E_MALFORMED, "a validity that ends before it begins");
     *not_before = from;

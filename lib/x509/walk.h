@@ -39,6 +39,9 @@ BM_RESULT bm_walk_certificate(bm_bytes der, bm_walk_cert *cert);
 /* Cuts a TBSCertificate (whole element); BM_E_MALFORMED. */
 BM_RESULT bm_walk_tbs(bm_bytes tbs, bm_walk_fields *fields);
 
+/* Takes a Time: see bm_walk_validity. BM_E_MALFORMED. */
+BM_RESULT bm_walk_time(bm_cursor *cursor, int64_t *time);
+
 /*
  * The two times of a validity, in seconds since 1970: UTCTime until 2049 and GeneralizedTime from 2050, both with seconds and Z (RFC 5280,
  * 4.1.2.5). BM_E_MALFORMED: not so, before 1970, or after it ends than it begins.
