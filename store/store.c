@@ -1,5 +1,6 @@
 #include "store/store_ops.h"
 #include "store/store_sqlite.h"
+#include "x509/revoked.h"
 
 /* "" or an identity. */
 static bool identity_or_none(const char *identity)
@@ -83,6 +84,28 @@ BM_RESULT bm_store_anchor_remove(bm_store *store, const uint8_t sha256[BM_SHA256
 BM_RESULT bm_store_anchor_list(bm_store *store, bm_store_anchor_row row, void *context)
 {
     return store->ops->anchor_list(store, row, context);
+}
+
+BM_RESULT bm_store_crl_add(bm_store *store, const bm_store_crl *crl)
+{
+    BM_CHECK(crl->count <= BM_REVOKED_MAX && crl->ids.size == crl->count * BM_REVOKED_ID_SIZE, BM_E_STORE, "a CRL whose ids are not as many");
+    BM_CHECK(crl->der.size > 0 && crl->issuer != NULL, BM_E_STORE, "a CRL without issuer or bytes");
+    return store->ops->crl_add(store, crl);
+}
+
+BM_RESULT bm_store_crl_remove(bm_store *store, const uint8_t sha256[BM_SHA256_SIZE], int64_t now)
+{
+    return store->ops->crl_remove(store, sha256, now);
+}
+
+BM_RESULT bm_store_crl_list(bm_store *store, bm_store_crl_row row, void *context)
+{
+    return store->ops->crl_list(store, row, context);
+}
+
+BM_RESULT bm_store_revoked_list(bm_store *store, bm_store_revoked_row row, void *context)
+{
+    return store->ops->revoked_list(store, row, context);
 }
 
 BM_RESULT bm_store_device_add(bm_store *store, const uint8_t ek_sha256[BM_SHA256_SIZE], const char *identity, int64_t now, bool *changed)

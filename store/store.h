@@ -1,5 +1,5 @@
 /*
- * The database: inventory, identities, certificates, trust anchors, and the hash-chained log. One interface; each back end is a const
+ * The database: inventory, identities, certificates, trust anchors, vendors' CRLs, and the hash-chained log. One interface; each back end is a const
  * table of functions (store_sqlite.c; PostgreSQL later). Nothing here knows HTTP, TPMs or keys.
  *
  * An identity and an EK belong together one to one: at most one active device has an identity, and an EK is one device, for good.
@@ -39,7 +39,7 @@ typedef struct {
     bool known; /* there is a device with this EK; else `device` is zero */
     bm_device device;
     bm_claim claim;
-    uint64_t anchors_epoch; /* grows whenever the trust anchors change */
+    uint64_t anchors_epoch; /* grows whenever the trust anchors or the vendors' CRLs change */
 } bm_store_lookup;
 
 /* A certificate to record, and as it is listed. Views belong to the caller, or to the row's owner (see each call). */
@@ -83,15 +83,34 @@ typedef struct {
     bm_bytes der;
 } bm_store_anchor;
 
+/* A TPM vendor's CRL. `issuer`, `number` and the two views belong to the row's owner; a listing leaves `ids` and `der` empty. */
+typedef struct {
+    uint8_t sha256[BM_SHA256_SIZE]; /* of the DER */
+    uint8_t scope[BM_SHA256_SIZE];  /* bm_crl_scope: one CRL of each is kept */
+    const char *issuer;             /* its name in one line */
+    bm_bytes number;                /* empty: none */
+    int64_t this_update;
+    int64_t next_update; /* 0: none */
+    int64_t added;
+    uint64_t count; /* of the certificates that it revokes */
+    bm_bytes ids;   /* theirs, in their order: see x509/revoked.h */
+    bm_bytes der;
+} bm_store_crl;
+
 /* Called for each row of a listing, in order; rows and their views live during the call only. A result other than BM_OK ends the listing and is returned by it. */
 typedef BM_RESULT (*bm_store_device_row)(void *context, const bm_device *device);
 typedef BM_RESULT (*bm_store_certificate_row)(void *context, const bm_store_certificate *certificate);
 typedef BM_RESULT (*bm_store_log_row)(void *context, const bm_store_log_entry *entry);
 typedef BM_RESULT (*bm_store_anchor_row)(void *context, const bm_store_anchor *anchor);
+typedef BM_RESULT (*bm_store_crl_row)(void *context, const bm_store_crl *crl);
+typedef BM_RESULT (*bm_store_revoked_row)(void *context, bm_bytes ids);
 
 typedef struct bm_store bm_store;
 
-/* Opens the database of a state directory (DIR/database/birthmark.db); `create` makes it with its schema, and refuses where one is. BM_E_STORE, BM_E_STORE_NOT_FOUND. */
+/*
+ * Opens the database of a state directory (DIR/database/birthmark.db); `create` makes it with its schema, and refuses where one is. One that an
+ * earlier version made is brought up to date. BM_E_STORE (also one of a later version), BM_E_STORE_BUSY, BM_E_STORE_NOT_FOUND.
+ */
 BM_RESULT bm_store_open(const char *path, bool create, bm_store **store);
 
 /* Closes (rolls back what was not committed); NULL is fine. The second is for BM_AUTO. */
@@ -125,8 +144,11 @@ BM_RESULT bm_store_record_issue(bm_store *store, const bm_store_certificate *cer
 /* Appends a refusal or an operator's act to the log inside the open transaction; `seq` and `hash` of the entry are ignored and computed. */
 BM_RESULT bm_store_record_log(bm_store *store, const bm_store_log_entry *entry);
 
-/* The number that grows when anchors change. */
+/* The number that grows when anchors or CRLs change. */
 BM_RESULT bm_store_anchors_epoch(bm_store *store, uint64_t *epoch);
+
+/* The ids of what is revoked, CRL by CRL. */
+BM_RESULT bm_store_revoked_list(bm_store *store, bm_store_revoked_row row, void *context);
 
 /* -- what the operator needs; each change is written to the log as well, inside the open transaction -- */
 
@@ -135,6 +157,12 @@ BM_RESULT bm_store_anchor_add(bm_store *store, const bm_store_anchor *anchor);
 /* BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_anchor_remove(bm_store *store, const uint8_t sha256[BM_SHA256_SIZE], int64_t now);
 BM_RESULT bm_store_anchor_list(bm_store *store, bm_store_anchor_row row, void *context);
+
+/* Adds a CRL, in place of the one with the same scope, if there is one: which of them is newer is for the caller to know. */
+BM_RESULT bm_store_crl_add(bm_store *store, const bm_store_crl *crl);
+/* BM_E_STORE_NOT_FOUND. */
+BM_RESULT bm_store_crl_remove(bm_store *store, const uint8_t sha256[BM_SHA256_SIZE], int64_t now);
+BM_RESULT bm_store_crl_list(bm_store *store, bm_store_crl_row row, void *context);
 
 /*
  * Puts a device into the inventory ("" for a row without a serial). An EK that is there (a claim, or a row without identity) becomes an

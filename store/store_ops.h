@@ -18,6 +18,10 @@ typedef struct {
     BM_RESULT (*anchor_add)(bm_store *store, const bm_store_anchor *anchor);
     BM_RESULT (*anchor_remove)(bm_store *store, const uint8_t *sha256, int64_t now);
     BM_RESULT (*anchor_list)(bm_store *store, bm_store_anchor_row row, void *context);
+    BM_RESULT (*crl_add)(bm_store *store, const bm_store_crl *crl);
+    BM_RESULT (*crl_remove)(bm_store *store, const uint8_t *sha256, int64_t now);
+    BM_RESULT (*crl_list)(bm_store *store, bm_store_crl_row row, void *context);
+    BM_RESULT (*revoked_list)(bm_store *store, bm_store_revoked_row row, void *context);
     BM_RESULT (*device_add)(bm_store *store, const uint8_t *ek_sha256, const char *identity, int64_t now, bool *changed);
     BM_RESULT (*device_retire)(bm_store *store, int64_t id, int64_t now);
     BM_RESULT (*device_find)(bm_store *store, const char *name, bm_device *device);

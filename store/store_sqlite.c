@@ -8,7 +8,7 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define APPLICATION_ID 0x424D524B /* "BMRK" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* For each connection. In WAL mode, FULL is what makes a commit durable before it returns. */
 static const char settings[] = "PRAGMA synchronous = FULL;"
@@ -21,6 +21,7 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
 static const char layout[] = "PRAGMA page_size = 16384;"
                              "PRAGMA journal_mode = WAL;";
 
+/* Version 1; what later versions changed is in `steps`, so that a new database and one that was brought up to date are the same. */
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -73,6 +74,24 @@ static const char schema[] =
     "PRAGMA user_version = 1;"
     "COMMIT;";
 
+/* steps[N - 1] makes version N + 1 of version N. */
+static const char *const steps[SCHEMA_VERSION - 1] = {
+    /* The vendors' CRLs: what they revoke, as servers search it, and the list itself behind it. */
+    "CREATE TABLE crl ("
+    " sha256 BLOB PRIMARY KEY CHECK (length(sha256) = 32),"
+    " scope BLOB NOT NULL UNIQUE CHECK (length(scope) = 32),"
+    " issuer TEXT NOT NULL,"
+    " number BLOB NOT NULL,"
+    " this_update INTEGER NOT NULL,"
+    " next_update INTEGER NOT NULL,"
+    " added INTEGER NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " ids BLOB NOT NULL CHECK (length(ids) = 16 * count),"
+    " der BLOB NOT NULL"
+    ") STRICT;"
+    "PRAGMA user_version = 2;",
+};
+
 static BM_RESULT run_script(sqlite3 *db, const char *script)
 {
     int status = sqlite3_exec(db, script, NULL, NULL, NULL);
@@ -112,10 +131,37 @@ static BM_RESULT check_is_ours(sqlite3 *db, const char *path)
     if (value != APPLICATION_ID)
         return bm_failf(BM_E_STORE, "%s is not a Birthmark database", path);
     BM_TRY(read_number(db, "PRAGMA user_version", &value));
-    if (value != SCHEMA_VERSION)
-        return bm_failf(BM_E_STORE, "%s was made by another version of Birthmark (schema %lld, this one has %d)", path,
-                        (long long)value, SCHEMA_VERSION);
+    if (value < 1 || value > SCHEMA_VERSION)
+        return bm_failf(BM_E_STORE, "%s was made by another version of Birthmark (schema %lld; this one knows 1 to %d): use that version",
+                        path, (long long)value, SCHEMA_VERSION);
     return bm_ok();
+}
+
+/* The steps from the version that the database has, in the transaction that is open: another process may just have made them. */
+static BM_RESULT make_steps(sqlite3 *db)
+{
+    int64_t version = 0;
+
+    BM_TRY(read_number(db, "PRAGMA user_version", &version));
+    for (; version >= 1 && version < SCHEMA_VERSION; version++)
+        BM_TRY(run_script(db, steps[version - 1]));
+    return run_script(db, "COMMIT");
+}
+
+/* Brings the schema up to date: to all of it, or to nothing of it. */
+static BM_RESULT upgrade(sqlite3 *db)
+{
+    int64_t version = 0;
+    bm_result result;
+
+    BM_TRY(read_number(db, "PRAGMA user_version", &version));
+    if (version == SCHEMA_VERSION)
+        return bm_ok();
+    BM_TRY(run_script(db, "BEGIN IMMEDIATE"));
+    result = make_steps(db);
+    if (result.code != BM_OK)
+        bm_result_ignore(run_script(db, "ROLLBACK"));
+    return result;
 }
 
 static BM_RESULT set_up(sqlite3 *db, const char *path, bool create)
@@ -128,7 +174,8 @@ static BM_RESULT set_up(sqlite3 *db, const char *path, bool create)
     BM_TRY(run_script(db, settings));
     if (create)
         BM_TRY(run_script(db, schema));
-    return check_is_ours(db, path);
+    BM_TRY(check_is_ours(db, path));
+    return upgrade(db);
 }
 
 static void close_database(bm_store *store)
@@ -182,6 +229,10 @@ static const bm_store_ops sqlite_ops = {
     .anchor_add = bm_store_sqlite_anchor_add,
     .anchor_remove = bm_store_sqlite_anchor_remove,
     .anchor_list = bm_store_sqlite_anchor_list,
+    .crl_add = bm_store_sqlite_crl_add,
+    .crl_remove = bm_store_sqlite_crl_remove,
+    .crl_list = bm_store_sqlite_crl_list,
+    .revoked_list = bm_store_sqlite_crl_revoked,
     .device_add = bm_store_sqlite_device_add,
     .device_retire = bm_store_sqlite_device_retire,
     .device_find = bm_store_sqlite_device_find,

@@ -22,6 +22,9 @@ BM_RESULT bm_store_sqlite_open(const char *path, bool create, bm_store **store);
 /* BM_E_STORE unless a transaction is open (SQLite itself may have ended it, after an I/O error): nothing is written outside one. */
 BM_RESULT bm_store_sqlite_in_transaction(bm_query_pool *pool);
 
+/* What every change of the anchors or CRLs does besides: the epoch grows, and the log has an entry with the SHA-256 of what changed. */
+BM_RESULT bm_store_sqlite_anchor_note(bm_query_pool *pool, const uint8_t *sha256, const char *act, bm_bytes evidence, int64_t now);
+
 /* Appends to the log and says under which number. */
 BM_RESULT bm_store_sqlite_log_append(bm_query_pool *pool, const bm_store_log_entry *entry, uint64_t *seq);
 
@@ -46,6 +49,10 @@ BM_RESULT bm_store_sqlite_anchor_epoch(bm_store *store, uint64_t *epoch);
 BM_RESULT bm_store_sqlite_anchor_add(bm_store *store, const bm_store_anchor *anchor);
 BM_RESULT bm_store_sqlite_anchor_remove(bm_store *store, const uint8_t *sha256, int64_t now);
 BM_RESULT bm_store_sqlite_anchor_list(bm_store *store, bm_store_anchor_row row, void *context);
+BM_RESULT bm_store_sqlite_crl_add(bm_store *store, const bm_store_crl *crl);
+BM_RESULT bm_store_sqlite_crl_remove(bm_store *store, const uint8_t *sha256, int64_t now);
+BM_RESULT bm_store_sqlite_crl_list(bm_store *store, bm_store_crl_row row, void *context);
+BM_RESULT bm_store_sqlite_crl_revoked(bm_store *store, bm_store_revoked_row row, void *context);
 BM_RESULT bm_store_sqlite_device_add(bm_store *store, const uint8_t *ek_sha256, const char *identity, int64_t now, bool *changed);
 BM_RESULT bm_store_sqlite_device_retire(bm_store *store, int64_t id, int64_t now);
 BM_RESULT bm_store_sqlite_device_find(bm_store *store, const char *name, bm_device *device);

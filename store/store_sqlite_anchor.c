@@ -11,8 +11,7 @@ BM_RESULT bm_store_sqlite_anchor_epoch(bm_store *store, uint64_t *epoch)
     return bm_ok();
 }
 
-/* What every change of the anchors does besides: the epoch grows, and the log has an entry. */
-static BM_RESULT note_change(bm_query_pool *pool, const uint8_t *sha256, const char *act, bm_bytes evidence, int64_t now)
+BM_RESULT bm_store_sqlite_anchor_note(bm_query_pool *pool, const uint8_t *sha256, const char *act, bm_bytes evidence, int64_t now)
 {
     char subject[2 * BM_SHA256_SIZE + 1];
     bm_store_log_entry entry = {.time = now, .kind = BM_LOG_OPERATOR, .subject = subject, .text = act, .evidence = evidence};
@@ -66,7 +65,7 @@ BM_RESULT bm_store_sqlite_anchor_add(bm_store *store, const bm_store_anchor *anc
     if (found && class == (int64_t)anchor->class)
         return bm_ok();
     BM_TRY(found ? change_class(pool, anchor) : insert_anchor(pool, anchor));
-    return note_change(pool, anchor->sha256, acts[anchor->class], anchor->der, anchor->added);
+    return bm_store_sqlite_anchor_note(pool, anchor->sha256, acts[anchor->class], anchor->der, anchor->added);
 }
 
 BM_RESULT bm_store_sqlite_anchor_remove(bm_store *store, const uint8_t *sha256, int64_t now)
@@ -81,7 +80,7 @@ BM_RESULT bm_store_sqlite_anchor_remove(bm_store *store, const uint8_t *sha256, 
     BM_CHECK(found, BM_E_STORE_NOT_FOUND, "there is no such trust anchor");
     bm_query_blob(&query, bm_bytes_of(sha256, BM_SHA256_SIZE));
     BM_TRY(bm_query_run(&query));
-    return note_change(pool, sha256, "remove anchor", bm_bytes_of(NULL, 0), now);
+    return bm_store_sqlite_anchor_note(pool, sha256, "remove anchor", bm_bytes_of(NULL, 0), now);
 }
 
 static BM_RESULT read_anchor(const bm_query *query, bm_store_anchor *anchor)

@@ -45,7 +45,9 @@ static void a_foreign_or_newer_database_is_refused(void **state)
     fixture *f = *state;
     bm_store *other = NULL;
 
-    raw_sql(f, "PRAGMA user_version = 2");
+    raw_sql(f, "PRAGMA user_version = 1000");
+    assert_code(bm_store_open(f->path, false, &other), BM_E_STORE);
+    raw_sql(f, "PRAGMA user_version = 0");
     assert_code(bm_store_open(f->path, false, &other), BM_E_STORE);
     raw_sql(f, "PRAGMA user_version = 1; PRAGMA application_id = 7");
     assert_code(bm_store_open(f->path, false, &other), BM_E_STORE);
