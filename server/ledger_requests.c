@@ -1,6 +1,7 @@
 #include "server/ledger_requests.h"
 
 #include "server/channel.h"
+#include "server/ledger_revoked.h"
 #include "server/message.h"
 
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct bm_ledger {
     pending_write batch[BM_LEDGER_BATCH_MAX];
     size_t batch_count;
     anchor_copy anchors;
+    bm_ledger_revoked revoked;
     bm_buf datagram;
     bm_buf reply;
     int64_t second; /* the refusals of this second, and those that were dropped */
@@ -75,6 +77,7 @@ void bm_ledger_requests_free(bm_ledger *ledger)
         bm_buf_fini(&ledger->batch[i].reply);
     }
     free_anchors(&ledger->anchors);
+    bm_ledger_revoked_fini(&ledger->revoked);
     bm_buf_fini(&ledger->datagram);
     bm_buf_fini(&ledger->reply);
     bm_store_free(ledger->store);
@@ -183,6 +186,8 @@ static void read_now(bm_ledger *ledger, int fd, bm_message *message)
         result = answer_look_up(ledger, message, &ledger->reply);
     else if (message->type == BM_MSG_ANCHORS)
         result = answer_anchors(ledger, message, &ledger->reply);
+    else if (message->type == BM_MSG_REVOKED)
+        result = bm_ledger_revoked_answer(&ledger->revoked, ledger->store, message, &ledger->reply);
     else
         result = bm_fail(BM_E_MALFORMED, "this is no request to the ledger");
     if (result.code != BM_OK)

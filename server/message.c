@@ -251,3 +251,29 @@ BM_RESULT bm_message_take_anchor(bm_message *message, bm_message_anchor *anchor)
     *anchor = taken;
     return bm_ok();
 }
+
+BM_RESULT bm_message_put_revoked(bm_buf *out, const bm_message_revoked *revoked)
+{
+    BM_TRY(bm_buf_put_u64(out, revoked->epoch));
+    BM_TRY(bm_buf_put_u32(out, revoked->total));
+    BM_TRY(bm_buf_put_u32(out, revoked->index));
+    return bm_buf_put_sized32(out, revoked->ids);
+}
+
+BM_RESULT bm_message_take_revoked(bm_message *message, bm_message_revoked *revoked)
+{
+    bm_message_revoked taken = {0};
+    size_t count;
+
+    BM_TRY(bm_cursor_u64(&message->body, &taken.epoch));
+    BM_TRY(bm_cursor_u32(&message->body, &taken.total));
+    BM_TRY(bm_cursor_u32(&message->body, &taken.index));
+    BM_TRY(bm_cursor_sized32(&message->body, BM_MESSAGE_REVOKED_MAX * BM_REVOKED_ID_SIZE, &taken.ids));
+    BM_TRY(bm_cursor_end(&message->body));
+    count = taken.ids.size / BM_REVOKED_ID_SIZE;
+    BM_CHECK(taken.total <= BM_REVOKED_MAX && taken.ids.size % BM_REVOKED_ID_SIZE == 0, BM_E_MALFORMED, "no ids of revoked certificates");
+    BM_CHECK(taken.index < taken.total ? count > 0 && count <= taken.total - taken.index : count == 0, BM_E_MALFORMED,
+             "the index and the ids of revoked certificates disagree");
+    *revoked = taken;
+    return bm_ok();
+}

@@ -10,6 +10,7 @@
 
 #include "protocol/ticket.h"
 #include "store/store.h"
+#include "x509/revoked.h"
 
 #define BM_MESSAGE_MAX 65536
 #define BM_MESSAGE_HEAD_SIZE 10
@@ -36,6 +37,10 @@ typedef enum {
     BM_MSG_ANCHORS_REPLY, /* u64 epoch | u32 total | u32 index | u8 class | sized32 der (empty when index >= total) */
     /* either */
     BM_MSG_ERROR, /* u32 code | sized32 detail (printable) */
+    /* server -> ledger */
+    BM_MSG_REVOKED, /* u32 index of the first id that is wanted */
+    /* ledger -> server */
+    BM_MSG_REVOKED_REPLY, /* u64 epoch | u32 total | u32 index | sized32 ids from there on (empty when index >= total) */
     BM_MSG_TYPE_COUNT
 } bm_msg_type;
 
@@ -101,5 +106,19 @@ typedef struct {
 /* The body of a BM_MSG_ANCHORS_REPLY, all of it. BM_E_MALFORMED. */
 BM_RESULT bm_message_put_anchor(bm_buf *out, const bm_message_anchor *anchor);
 BM_RESULT bm_message_take_anchor(bm_message *message, bm_message_anchor *anchor);
+
+/* A piece of the revoked certificates as it travels: ids of x509/revoked.h, in their order. */
+typedef struct {
+    uint64_t epoch;
+    uint32_t total; /* how many there are */
+    uint32_t index; /* of the first one here */
+    bm_bytes ids;   /* a view; empty when there are none from there on, else some of them, at most BM_MESSAGE_REVOKED_MAX */
+} bm_message_revoked;
+
+#define BM_MESSAGE_REVOKED_MAX 4000
+
+/* The body of a BM_MSG_REVOKED_REPLY, all of it. BM_E_MALFORMED: also too many ids, or not as many as there can be. */
+BM_RESULT bm_message_put_revoked(bm_buf *out, const bm_message_revoked *revoked);
+BM_RESULT bm_message_take_revoked(bm_message *message, bm_message_revoked *revoked);
 
 #endif

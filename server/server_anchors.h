@@ -1,4 +1,4 @@
-/* The trust anchors as a server has them: taken from the ledger when it starts, and again when a look-up shows that they changed. */
+/* The trust anchors, and what vendors' CRLs revoke, as a server has them: taken from the ledger when it starts, and again when a look-up shows that they changed. */
 #ifndef BM_SERVER_SERVER_ANCHORS_H
 #define BM_SERVER_SERVER_ANCHORS_H
 

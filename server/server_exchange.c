@@ -207,7 +207,7 @@ static BM_RESULT on_epoch(bm_server_exchange *exchange, bm_message *reply)
     return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
 }
 
-/* A chain that leads to no anchor: perhaps its anchor was added a moment ago. */
+/* A chain that leads to no anchor, or was revoked: perhaps its anchor was added, the CRL removed a moment ago. */
 static BM_RESULT ask_epoch(bm_server_exchange *exchange)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
@@ -222,7 +222,7 @@ BM_RESULT bm_server_exchange_judge(bm_server_exchange *exchange, bm_server_step 
 
     exchange->decided = decided;
     result = judge(exchange);
-    if (result.code == BM_E_EKC_UNTRUSTED || result.code == BM_E_EKC_CLASS)
+    if (result.code == BM_E_EKC_UNTRUSTED || result.code == BM_E_EKC_CLASS || result.code == BM_E_EKC_REVOKED)
         return ask_epoch(exchange);
     if (result.code != BM_OK)
         return result;

@@ -332,6 +332,81 @@ static void anchors_come_one_by_one_and_anew_after_a_change(void **state)
     assert_int_equal(anchor.der.size, 0);
 }
 
+static void send_revoked(ledger_fixture *f, uint32_t index)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    assert_ok(bm_message_begin(&out, BM_MSG_REVOKED, index));
+    assert_ok(bm_buf_put_u32(&out, index));
+    assert_ok(bm_channel_send(f->server[0], bm_buf_view(&out)));
+}
+
+/* A CRL of a vendor with so many ids, of which each vendor's have every second of the numbers. */
+static void add_crl(ledger_fixture *f, uint8_t vendor, uint32_t count)
+{
+    BM_AUTO_BUF ids = BM_BUF_EMPTY;
+    bm_store_crl crl = {.issuer = "CN=Vendor", .this_update = NOW, .added = NOW, .count = count, .der = bm_bytes_str("a crl")};
+
+    memset(crl.sha256, vendor, sizeof(crl.sha256));
+    memset(crl.scope, vendor, sizeof(crl.scope));
+    for (uint32_t i = 0; i < count; i++) {
+        assert_ok(bm_buf_put_u32(&ids, 2 * i + vendor));
+        assert_ok(bm_buf_put(&ids, bm_bytes_of(crl.sha256, BM_REVOKED_ID_SIZE - 4)));
+    }
+    crl.ids = bm_buf_view(&ids);
+    assert_ok(bm_store_begin(f->base->store));
+    assert_ok(bm_store_crl_add(f->base->store, &crl));
+    assert_ok(bm_store_commit(f->base->store));
+}
+
+/* Asks for all that is revoked, piece by piece, as a server does; appends it, and says which epoch it is of. */
+static uint64_t ask_all_revoked(ledger_fixture *f, bm_buf *all)
+{
+    bm_message_revoked piece = {.total = 1};
+
+    for (uint32_t index = 0; index < piece.total; index = (uint32_t)(all->size / BM_REVOKED_ID_SIZE)) {
+        bm_message message;
+
+        send_revoked(f, index);
+        round_of(f);
+        message = answer_to(f, 0);
+        assert_ok(bm_message_take_revoked(&message, &piece));
+        assert_int_equal(piece.index, index);
+        assert_ok(bm_buf_put(all, piece.ids));
+    }
+    return piece.epoch;
+}
+
+static void what_crls_revoke_is_given_piece_by_piece_in_one_order_with_its_epoch(void **state)
+{
+    ledger_fixture *f = *state;
+    BM_AUTO_BUF none = BM_BUF_EMPTY;
+    BM_AUTO_BUF all = BM_BUF_EMPTY;
+    BM_AUTO_BUF fewer = BM_BUF_EMPTY;
+    uint64_t epoch = ask_all_revoked(f, &none);
+
+    assert_int_equal(none.size, 0);
+    add_crl(f, 1, BM_MESSAGE_REVOKED_MAX);
+    add_crl(f, 2, BM_MESSAGE_REVOKED_MAX + 5);
+    assert_int_equal(ask_all_revoked(f, &all), epoch + 2);
+    assert_int_equal(all.size, (2 * BM_MESSAGE_REVOKED_MAX + 5) * BM_REVOKED_ID_SIZE);
+    assert_ok(bm_revoked_check(bm_buf_view(&all)));
+    add_crl(f, 2, 1);
+    assert_int_equal(ask_all_revoked(f, &fewer), epoch + 3);
+    assert_int_equal(fewer.size, (BM_MESSAGE_REVOKED_MAX + 1) * BM_REVOKED_ID_SIZE);
+}
+
+static void revoked_certificates_out_of_their_order_are_not_given(void **state)
+{
+    ledger_fixture *f = *state;
+
+    add_crl(f, 1, 2);
+    raw_sql(f->base, "UPDATE crl SET ids = zeroblob(32); UPDATE meta SET value = value + 1 WHERE key = 'anchors_epoch'");
+    send_revoked(f, 0);
+    round_of(f);
+    failed(f, 0, 0, BM_E_STORE);
+}
+
 static void what_does_not_parse_is_never_acted_upon(void **state)
 {
     ledger_fixture *f = *state;
@@ -392,6 +467,8 @@ int main(void)
         LEDGER_TEST(a_flood_of_refusals_is_bounded),
         LEDGER_TEST(refusals_add_no_more_than_so_many_bytes_to_the_log),
         LEDGER_TEST(anchors_come_one_by_one_and_anew_after_a_change),
+        LEDGER_TEST(what_crls_revoke_is_given_piece_by_piece_in_one_order_with_its_epoch),
+        LEDGER_TEST(revoked_certificates_out_of_their_order_are_not_given),
         LEDGER_TEST(what_does_not_parse_is_never_acted_upon),
         LEDGER_TEST(a_server_that_does_not_read_does_not_stop_the_others),
     };

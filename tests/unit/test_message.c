@@ -48,6 +48,9 @@ static BM_RESULT put_example(bm_msg_type type, bm_buf *out)
     const bm_message_refusal refusal = {BM_E_EK_MISMATCH, bm_bytes_str("00ff"), bm_bytes_str("why")};
     const bm_message_anchor anchor = {.epoch = 3, .total = 2, .index = 1, .class = BM_CLASS_FIRMWARE, .der = bm_bytes_str("an anchor")};
 
+    static const uint8_t ids[2 * BM_REVOKED_ID_SIZE] = {1};
+    const bm_message_revoked revoked = {.epoch = 4, .total = 5, .index = 3, .ids = BM_BYTES_ARRAY(ids)};
+
     BM_TRY(bm_message_begin(out, type, 99));
     if (type == BM_MSG_RECORD)
         return bm_message_put_certificate(out, &certificate);
@@ -59,6 +62,8 @@ static BM_RESULT put_example(bm_msg_type type, bm_buf *out)
         return bm_message_put_refusal(out, &refusal);
     if (type == BM_MSG_ANCHORS_REPLY)
         return bm_message_put_anchor(out, &anchor);
+    if (type == BM_MSG_REVOKED_REPLY)
+        return bm_message_put_revoked(out, &revoked);
     return bm_message_put_error(out, 99, bm_fail(BM_E_STORE_BUSY, "later"));
 }
 
@@ -70,6 +75,7 @@ static BM_RESULT take(bm_message *message)
     bm_message_look_up look_up;
     bm_message_refusal refusal;
     bm_message_anchor anchor;
+    bm_message_revoked revoked;
     bm_result error;
     bm_bytes der;
 
@@ -83,6 +89,8 @@ static BM_RESULT take(bm_message *message)
         return bm_message_take_refusal(message, &refusal);
     if (message->type == BM_MSG_ANCHORS_REPLY)
         return bm_message_take_anchor(message, &anchor);
+    if (message->type == BM_MSG_REVOKED_REPLY)
+        return bm_message_take_revoked(message, &revoked);
     if (message->type == BM_MSG_ERROR)
         return bm_message_take_error(message, &error);
     return bm_fail(BM_E_MALFORMED, "of another type");
@@ -97,7 +105,8 @@ static BM_RESULT read_whole(bm_bytes datagram)
 }
 
 static const bm_msg_type examples[] = {BM_MSG_RECORD,  BM_MSG_LOOK_UP_REPLY, BM_MSG_LOOK_UP,
-                                       BM_MSG_REFUSAL, BM_MSG_ANCHORS_REPLY, BM_MSG_ERROR};
+                                       BM_MSG_REFUSAL, BM_MSG_ANCHORS_REPLY, BM_MSG_ERROR,
+                                       BM_MSG_REVOKED_REPLY};
 #define EXAMPLE_COUNT (sizeof(examples) / sizeof(examples[0]))
 
 static void records_and_look_ups_come_out_as_they_went_in(void **state)
@@ -284,6 +293,42 @@ static void an_anchor_and_its_index_agree(void **state)
     }
 }
 
+static void pieces_of_the_revoked_and_their_index_agree(void **state)
+{
+    static const uint8_t ids[(BM_MESSAGE_REVOKED_MAX + 1) * BM_REVOKED_ID_SIZE] = {0};
+    static const struct {
+        uint32_t total;
+        uint32_t index;
+        size_t size;
+        bool good;
+    } rows[] = {
+        {2, 0, 2 * BM_REVOKED_ID_SIZE, true},
+        {2, 1, BM_REVOKED_ID_SIZE, true},
+        {2, 2, 0, true},
+        {0, 0, 0, true},
+        {0, UINT32_MAX, 0, true},
+        {2, 0, 0, false},
+        {2, 1, 2 * BM_REVOKED_ID_SIZE, false},
+        {2, 2, BM_REVOKED_ID_SIZE, false},
+        {2, 0, BM_REVOKED_ID_SIZE + 1, false},
+        {2, 0, BM_REVOKED_ID_SIZE - 1, false},
+        {BM_REVOKED_MAX, 0, BM_MESSAGE_REVOKED_MAX * BM_REVOKED_ID_SIZE, true},
+        {BM_REVOKED_MAX, 0, sizeof(ids), false},
+        {BM_REVOKED_MAX + 1, 0, BM_REVOKED_ID_SIZE, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const bm_message_revoked made = {.epoch = 1, .total = rows[i].total, .index = rows[i].index, .ids = bm_bytes_of(ids, rows[i].size)};
+        BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+        assert_ok(bm_message_begin(&out, BM_MSG_REVOKED_REPLY, 1));
+        assert_ok(bm_message_put_revoked(&out, &made));
+        assert_true(!rows[i].good || out.size <= BM_MESSAGE_MAX);
+        assert_code(read_whole(bm_buf_view(&out)), rows[i].good ? BM_OK : BM_E_MALFORMED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +342,7 @@ int main(void)
         cmocka_unit_test(names_that_are_none_are_refused),
         cmocka_unit_test(a_record_without_a_certificate_or_an_identity_is_refused),
         cmocka_unit_test(an_anchor_and_its_index_agree),
+        cmocka_unit_test(pieces_of_the_revoked_and_their_index_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
