@@ -22,6 +22,7 @@ typedef enum {
     BM_OPTION_CA_KEY_FILE,
     BM_OPTION_PASSPHRASE_FILE,
     BM_OPTION_CLASS,
+    BM_OPTION_ISSUER,
     BM_OPTION_SERIAL,
     BM_OPTION_EK_CERT,
     BM_OPTION_EK_PUBLIC,
@@ -52,7 +53,7 @@ typedef BM_RESULT (*bm_ctl_handler)(const bm_ctl *ctl);
 
 typedef struct {
     const char *group;     /* "trust", or the whole command where `verb` is NULL */
-    const char *verb;      /* "add" */
+    const char *verb;      /* "add", or two words: "crl add" */
     const char *arguments; /* for the usage: "FILE..." */
     const char *summary;   /* one line */
     unsigned options;      /* BM_OPTION_BITs, besides --state and --help, which all have */
@@ -67,6 +68,9 @@ BM_RESULT bm_ctl_init_run(const bm_ctl *ctl);
 BM_RESULT bm_ctl_trust_add(const bm_ctl *ctl);
 BM_RESULT bm_ctl_trust_list(const bm_ctl *ctl);
 BM_RESULT bm_ctl_trust_remove(const bm_ctl *ctl);
+BM_RESULT bm_ctl_crl_add(const bm_ctl *ctl);
+BM_RESULT bm_ctl_crl_list(const bm_ctl *ctl);
+BM_RESULT bm_ctl_crl_remove(const bm_ctl *ctl);
 BM_RESULT bm_ctl_import_run(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_add(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_list(const bm_ctl *ctl);

@@ -17,6 +17,10 @@ static const bm_ctl_command commands[] = {
      bm_ctl_trust_add},
     {"trust", "list", "", "List the trust anchors.", BM_OPTION_BIT(JSON), 0, 0, 0, bm_ctl_trust_list},
     {"trust", "remove", "SHA256-PREFIX", "Trust a CA certificate no longer.", 0, 0, 1, 1, bm_ctl_trust_remove},
+    {"trust", "crl add", "FILE...", "Refuse what TPM vendors' CRLs list (PEM or DER); a newer CRL takes the place of an older one.",
+     BM_OPTION_BIT(ISSUER), 0, 1, 1024, bm_ctl_crl_add},
+    {"trust", "crl list", "", "List the vendors' CRLs, and say which are out of date.", BM_OPTION_BIT(JSON), 0, 0, 0, bm_ctl_crl_list},
+    {"trust", "crl remove", "SHA256-PREFIX", "Forget a CRL: what it lists is refused no longer.", 0, 0, 1, 1, bm_ctl_crl_remove},
     {"device", "import", "FILE.csv", "Put the devices of a table into the inventory: all of them, or none.", 0, 0, 1, 1,
      bm_ctl_import_run},
     {"device", "add", "", "Put a device into the inventory: its serial and one of --ek-cert, --ek-public, --ek-sha256.",
@@ -45,7 +49,7 @@ static void print_commands(FILE *to)
 
         (void)snprintf(words, sizeof(words), "%s%s%s", commands[i].group, commands[i].verb == NULL ? "" : " ",
                        commands[i].verb == NULL ? "" : commands[i].verb);
-        fprintf(to, "  %-14s %s\n", words, commands[i].summary);
+        fprintf(to, "  %-16s %s\n", words, commands[i].summary);
     }
     fprintf(to, "\nEach has --help. Exit codes: 0 done, 1 wrong usage, 2 failed, 3 no such record.\n");
 }

@@ -19,6 +19,7 @@ static const option_row rows[BM_OPTION_COUNT] = {
     [BM_OPTION_CA_KEY_FILE] = {"ca-key-file", "FILE", "its private key (PEM or DER, not encrypted)"},
     [BM_OPTION_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "where the passphrase of the key files is"},
     [BM_OPTION_CLASS] = {"class", "CLASS", "the TPMs that the anchor vouches for: discrete, firmware, virtual"},
+    [BM_OPTION_ISSUER] = {"issuer", "FILE", "the CA that signed the CRL, and CAs above it, where it is no trust anchor (PEM or DER)"},
     [BM_OPTION_SERIAL] = {"serial", "SERIAL", "the device's serial number"},
     [BM_OPTION_EK_CERT] = {"ek-cert", "FILE", "its EK certificate (DER or PEM)"},
     [BM_OPTION_EK_PUBLIC] = {"ek-public", "FILE", "its EK's public area (TPM2B_PUBLIC)"},
@@ -66,6 +67,27 @@ static bool same(const char *a, const char *b)
     return bm_bytes_equal(bm_bytes_str(a), bm_bytes_str(b));
 }
 
+/* How many words of a command line are this command's; 0: it is another. */
+static size_t own_words(const bm_ctl_command *command, const bm_ctl *words)
+{
+    bm_bytes verb = bm_bytes_str(command->verb);
+    size_t own = 1;
+
+    if (!same(command->group, words->arguments[0]))
+        return 0;
+    while (verb.size > 0) {
+        bm_bytes word = bm_bytes_str(own < words->argument_count ? words->arguments[own] : NULL);
+
+        if (word.size == 0 || !bm_bytes_equal(bm_bytes_slice(verb, 0, word.size), word))
+            return 0;
+        if (word.size < verb.size && verb.data[word.size] != ' ')
+            return 0;
+        verb = word.size < verb.size ? bm_bytes_slice(verb, word.size + 1, verb.size - word.size - 1) : bm_bytes_of(NULL, 0);
+        own++;
+    }
+    return own;
+}
+
 /* The command of these words, and how many of them are its own. */
 static BM_RESULT find_command(const bm_ctl *words, const bm_ctl_command *commands, size_t count, const bm_ctl_command **found,
                               size_t *own)
@@ -75,12 +97,10 @@ static BM_RESULT find_command(const bm_ctl *words, const bm_ctl_command *command
     bool group = false;
 
     for (size_t i = 0; i < count; i++) {
-        if (!same(commands[i].group, first))
-            continue;
-        group = true;
-        if (commands[i].verb == NULL || (second != NULL && same(commands[i].verb, second))) {
+        group = group || same(commands[i].group, first);
+        *own = own_words(&commands[i], words);
+        if (*own > 0) {
             *found = &commands[i];
-            *own = commands[i].verb == NULL ? 1 : 2;
             return bm_ok();
         }
     }

@@ -29,3 +29,17 @@ BM_RESULT bm_ctl_state_change(const bm_ctl *ctl, bm_ctl_state_act act, void *con
     }
     return bm_store_commit(store);
 }
+
+bool bm_ctl_state_begins(const uint8_t sha256[BM_SHA256_SIZE], bm_bytes digits)
+{
+    char hex[2 * BM_SHA256_SIZE + 1];
+
+    bm_text_hex(bm_bytes_of(sha256, BM_SHA256_SIZE), hex);
+    for (size_t i = 0; i < digits.size; i++) {
+        uint8_t digit = digits.data[i];
+
+        if (i >= (size_t)2 * BM_SHA256_SIZE || hex[i] != (char)(digit >= 'A' && digit <= 'F' ? digit + ('a' - 'A') : digit))
+            return false;
+    }
+    return true;
+}

@@ -193,15 +193,9 @@ typedef struct {
 static BM_RESULT match_prefix(void *context, const bm_store_anchor *row)
 {
     choice *c = context;
-    char hex[2 * BM_SHA256_SIZE + 1];
 
-    bm_text_hex(BM_BYTES_ARRAY(row->sha256), hex);
-    for (size_t i = 0; i < c->prefix.size; i++) {
-        uint8_t digit = c->prefix.data[i];
-
-        if (hex[i] != (char)(digit >= 'A' && digit <= 'F' ? digit + ('a' - 'A') : digit))
-            return bm_ok();
-    }
+    if (!bm_ctl_state_begins(row->sha256, c->prefix))
+        return bm_ok();
     c->row = *row;
     c->count++;
     return bm_ok();

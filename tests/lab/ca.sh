@@ -37,6 +37,18 @@ lab_distrust() {
     done
 }
 
+# lab_revoke CA FILE [options]: loads a CRL of a vendor. lab_unrevoke CA FILE: forgets it.
+lab_revoke() {
+    local ca=$1 file=$2
+    shift 2
+    lab_ctl "$ca" trust crl add "$file" "$@" >>"$LAB/ca-$ca-ctl.log"
+}
+lab_unrevoke() {
+    local sha
+    sha=$(openssl crl -in "$2" -outform DER | sha256sum)
+    lab_ctl "$1" trust crl remove "${sha%% *}" >>"$LAB/ca-$1-ctl.log"
+}
+
 # lab_profile CA NAME [LINE...]: another profile: the default one with those lines of the configuration in place of its
 # own.
 lab_profile() {

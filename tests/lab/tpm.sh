@@ -79,6 +79,39 @@ END
     rm -f "$4.cnf"
 }
 
+# lab_crl VENDOR CA NUMBER OUT [CERT.der...]: a CRL of the vendor's CA (root, inter) that revokes these certificates.
+# LAB_CRL_FROM and LAB_CRL_UNTIL (YYYYMMDDHHMMSSZ) are its dates; without them it is of now, and good for 30 days.
+# LAB_CRL_MORE=N puts N serial numbers of nobody into it as well.
+lab_crl() {
+    local d=$LAB/vendor-$1 ca=$2 number=$3 out=$4 der
+    local -a dates=(-crldays 30)
+    shift 4
+    if [[ -n ${LAB_CRL_FROM:-} ]]; then
+        dates=(-crl_lastupdate "$LAB_CRL_FROM" -crl_nextupdate "$LAB_CRL_UNTIL")
+    fi
+    : >"$d/index"
+    for der in "$@"; do
+        printf 'R\t491231235959Z\t260101000000Z,keyCompromise\t%s\tunknown\t/CN=revoked\n' \
+            "$(openssl x509 -inform DER -in "$der" -noout -serial | cut -d= -f2)" >>"$d/index"
+    done
+    seq -f '%.0f' 1 "${LAB_CRL_MORE:-0}" |
+        awk '{ printf "R\t491231235959Z\t260101000000Z\t7E00%08X\tunknown\t/CN=nobody\n", $1 }' >>"$d/index"
+    printf '%s\n' "$number" >"$d/crlnumber"
+    cat >"$d/crl.cnf" <<END
+[ca]
+default_ca = crl_ca
+[crl_ca]
+database = $d/index
+crlnumber = $d/crlnumber
+default_md = ${LAB_CRL_MD:-sha256}
+crl_extensions = crl_ext
+[crl_ext]
+authorityKeyIdentifier = keyid
+END
+    openssl ca -gencrl -config "$d/crl.cnf" -keyfile "$d/$ca.key" -cert "$d/$ca.crt" "${dates[@]}" -out "$out" \
+        2>"$d/openssl.err" || lab_die "openssl made no CRL: $(cat "$d/openssl.err")"
+}
+
 lab_tcti() {
     printf 'swtpm:path=%s\n' "$LAB/tpm-$1/sock"
 }
