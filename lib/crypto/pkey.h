@@ -29,7 +29,7 @@ void bm_pkey_freep(bm_pkey **key);
  * A public key that can verify, encrypt or agree. Checked: modulus and exponent odd, exponent above 1; the point on its curve and not
  * at infinity (all that is to check with cofactor 1, SP 800-56A 5.6.2.3). Not EVP_PKEY_public_check: for RSA-2048 it takes 3.8 ms to
  * find that the modulus is not prime, for P-384 0.55 ms; whether an RSA key is weak is for bm_weak_check.
- * Built with EVP_PKEY_fromdata, not with decoders. BM_E_MALFORMED when the key is no valid key.
+ * Not built with decoders. BM_E_MALFORMED when the key is no valid key.
  */
 BM_RESULT bm_pkey_from_public(const bm_pubkey *public_key, bm_pkey **key);
 
