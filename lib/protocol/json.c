@@ -68,6 +68,45 @@ static bool has_escaped_nul(bm_bytes text)
     return false;
 }
 
+/* How many bytes at this place are one of the three names of JSON; 0 when none is. */
+static size_t literal_size(bm_bytes text, size_t at)
+{
+    static const char *const literals[] = {"true", "false", "null"};
+
+    for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++)
+        if (bm_bytes_equal(bm_bytes_slice(text, at, bm_bytes_str(literals[i]).size), bm_bytes_str(literals[i])))
+            return bm_bytes_str(literals[i]).size;
+    return 0;
+}
+
+/* What may stand outside of strings: structure, white space, numbers. */
+static bool is_structure(uint8_t c)
+{
+    return is_space(c) || c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':' || (c >= '0' && c <= '9') || c == '+' ||
+           c == '-' || c == '.' || c == 'e' || c == 'E';
+}
+
+/* json-c's strict mode still takes names in single quotes, NaN, and control characters in strings (RFC 8259, 2, 3 and 7). */
+static bool has_only_json(bm_bytes text)
+{
+    bool in_string = false;
+
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        size_t literal = in_string ? 0 : literal_size(text, i);
+
+        if (in_string ? c < 0x20 : c != '"' && literal == 0 && !is_structure(c))
+            return false;
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string && c == '\\')
+            i++;
+        else if (literal > 0)
+            i += literal - 1;
+    }
+    return true;
+}
+
 static BM_RESULT parse_text(bm_bytes text, bm_json **json)
 {
     BM_AUTO(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
@@ -95,6 +134,7 @@ BM_RESULT bm_json_parse(bm_bytes text, bm_json **json)
 
     BM_CHECK(text.size > 0 && text.size <= INT_MAX, BM_E_REQUEST_MALFORMED, "the body is empty");
     BM_CHECK(bm_text_is_utf8(text), BM_E_REQUEST_MALFORMED, "the body is not well-formed UTF-8");
+    BM_CHECK(has_only_json(text), BM_E_REQUEST_MALFORMED, "the body is not JSON");
     BM_CHECK(!has_escaped_nul(text), BM_E_REQUEST_MALFORMED, "the body has an escaped NUL");
     BM_TRY(parse_text(text, &parsed));
     BM_CHECK(count_members(text) == (size_t)json_object_object_length(parsed), BM_E_FIELD_UNKNOWN,

@@ -71,6 +71,11 @@ static void what_is_not_one_json_object_is_refused(void **state)
                                       "{" BODY ",\"profile\":\"a\\u0000b\"}",
                                       "{" BODY ",\"x\":[[[[[[[[[[]]]]]]]]]]}",
                                       "{" BODY " /* c */}",
+                                      "{" BODY ",'x':1}",
+                                      "{" BODY ",\"x\":NaN}",
+                                      "{" BODY ",\"x\":-Infinity}",
+                                      "{" BODY ",\"x\":True}",
+                                      "{" BODY ",\"profile\":\"a\nb\"}",
                                       "{csr:\"Zm9v\"}"};
 
     (void)state;
@@ -114,7 +119,6 @@ static void members_of_wrong_type_size_or_encoding_are_refused(void **state)
     refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":\"\"}", BM_E_FIELD_INVALID);
     refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":\"../x\"}", BM_E_FIELD_INVALID);
     refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":{\"a\":1}}", BM_E_FIELD_INVALID);
-    refused(BM_CALL_CHALLENGE, "{" BODY ",\"profile\":NaN}", BM_E_FIELD_INVALID);
     refused(BM_CALL_CERTIFICATE, "{" BODY "," CHALLENGE ",\"ticket\":\"AAAA\"}", BM_E_FIELD_INVALID);
     refused(BM_CALL_CERTIFICATE, "{" BODY "," TICKET ",\"challenge\":\"AAAA\"}", BM_E_FIELD_INVALID);
 }
