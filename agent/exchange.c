@@ -120,6 +120,15 @@ int64_t bm_exchange_spent(const bm_exchange *exchange)
     return exchange->spent;
 }
 
+/* A failure that is not told in the words of the protocol: another server's, or that of a proxy before ours. */
+static BM_RESULT no_problem(long status)
+{
+    if (status == 429 || (status >= 502 && status <= 504))
+        return bm_failf(BM_E_NETWORK, "the server, or a proxy before it, cannot answer now (status %ld): run it again in a few minutes",
+                        status);
+    return bm_failf(BM_E_SERVER_REPLY, "the answer has status %ld and is no problem document", status);
+}
+
 BM_RESULT bm_exchange_verdict(long status, bm_bytes body)
 {
     bm_problem problem;
@@ -127,7 +136,7 @@ BM_RESULT bm_exchange_verdict(long status, bm_bytes body)
     if (status == 200)
         return bm_ok();
     if (bm_problem_parse(body, &problem).code != BM_OK)
-        return bm_failf(BM_E_SERVER_REPLY, "the answer has status %ld and is no problem document", status);
+        return no_problem(status);
     if (problem.detail[0] == 0)
         return bm_failf(BM_E_SERVER_REFUSED, "the server refused (%s): %s", problem.code, problem.title);
     return bm_failf(BM_E_SERVER_REFUSED, "the server refused (%s: %s): %s", problem.code, problem.detail, problem.title);
@@ -164,6 +173,8 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
     BM_CHECK(status != CURLE_ABORTED_BY_CALLBACK, BM_E_INTERRUPTED, NULL);
     BM_CHECK(status != CURLE_OUT_OF_MEMORY, BM_E_NO_MEMORY, NULL);
     BM_CHECK(status != CURLE_WRITE_ERROR, BM_E_SERVER_REPLY, "the answer is longer than any of the protocol");
+    BM_CHECK(status != CURLE_UNSUPPORTED_PROTOCOL && status != CURLE_WEIRD_SERVER_REPLY, BM_E_SERVER_REPLY,
+             "what answers does not speak HTTP");
     if (status == CURLE_SSL_CACERT_BADFILE)
         return bm_failf(BM_E_IO, "%s is no file of PEM certificates: give with --ca the file that verifies the server", exchange->ca);
     if (status == CURLE_PEER_FAILED_VERIFICATION)

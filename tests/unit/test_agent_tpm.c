@@ -335,6 +335,20 @@ static void test_an_answer_of_another_server_is_told_as_such(void **state)
     assert_code(bm_exchange_verdict(404, bm_bytes_str("<html>not found</html>")), BM_E_SERVER_REPLY);
     assert_code(bm_exchange_verdict(301, bm_bytes_of(NULL, 0)), BM_E_SERVER_REPLY);
     assert_code(bm_exchange_verdict(204, bm_bytes_of(NULL, 0)), BM_E_SERVER_REPLY);
+    assert_code(bm_exchange_verdict(500, bm_bytes_of(NULL, 0)), BM_E_SERVER_REPLY);
+}
+
+static void test_a_proxy_that_cannot_answer_now_is_no_wrong_address(void **state)
+{
+    static const long statuses[] = {429, 502, 503, 504};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        bm_result result = bm_exchange_verdict(statuses[i], bm_bytes_str("<html>Bad Gateway</html>"));
+
+        assert_int_equal(result.code, BM_E_NETWORK);
+        assert_non_null(strstr(result.detail, "run it again"));
+    }
 }
 
 int main(void)
@@ -359,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_other_key_files_are_refused),
         cmocka_unit_test(test_a_refusal_is_said_with_its_code_and_advice),
         cmocka_unit_test(test_an_answer_of_another_server_is_told_as_such),
+        cmocka_unit_test(test_a_proxy_that_cannot_answer_now_is_no_wrong_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
