@@ -1,5 +1,6 @@
 #include "x509/anchors.h"
 
+#include "crypto/evp.h"
 #include "x509/anchors_set.h"
 #include "x509/ekc_x509.h"
 #include "x509/revoked.h"
@@ -112,11 +113,16 @@ static BM_RESULT check_anchor(const bm_anchors *anchors, X509 *x509)
     for (size_t i = 0; i < anchors->count; i++) {
         const bm_issuer *above = &anchors->rows[i].self;
         X509 *candidate = sk_X509_value(above->path, 0);
-        bool issued = X509_check_issued(candidate, x509) == X509_V_OK && X509_verify(x509, X509_get0_pubkey(candidate)) == 1;
+        bm_result result;
 
+        if (X509_check_issued(candidate, x509) != X509_V_OK)
+            continue;
         ERR_clear_error();
-        if (issued)
-            BM_TRY(bm_issuer_check_revoked_ca(bm_buf_view(&anchors->revoked), above->id, x509, NULL));
+        result = X509_verify(x509, X509_get0_pubkey(candidate)) == 1 ? bm_ok() : bm_evp_error(BM_E_EKC_UNTRUSTED, "another CA of this name");
+        if (result.code == BM_OK)
+            result = bm_issuer_check_revoked_ca(bm_buf_view(&anchors->revoked), above->id, x509, NULL);
+        if (result.code != BM_E_EKC_UNTRUSTED)
+            BM_TRY(result);
     }
     return bm_ok();
 }
