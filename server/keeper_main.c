@@ -67,11 +67,14 @@ static BM_RESULT warm_up(bm_keeper *keeper)
     return result;
 }
 
-static BM_RESULT begin(bm_keeper *keeper, uint32_t *servers, int *term)
+static BM_RESULT begin(bm_keeper *keeper, const bm_log *log, uint32_t *servers, int *term)
 {
     BM_AUTO_BUF all = BM_BUF_EMPTY;
     bm_bytes pieces[5];
 
+    /* Before there is anything to protect. */
+    BM_TRY(bm_process_begin(BM_FD_END));
+    bm_process_lock_memory(BM_PROCESS_LOCK_ALWAYS, log);
     BM_TRY(bm_handover_take(BM_FD_HANDOVER, &all));
     BM_TRY(bm_handover_split(bm_buf_view(&all), pieces, 5));
     BM_TRY(bm_handover_number(pieces[0], servers));
@@ -94,7 +97,7 @@ int bm_keeper_main(void)
     int code = 0;
 
     bm_log_init(&log, "keeper", -1);
-    result = begin(&keeper, &servers, &term);
+    result = begin(&keeper, &log, &servers, &term);
     if (result.code != BM_OK) {
         bm_log_failure(&log, "cannot begin:", result);
         code = BM_EXIT_CANNOT_BEGIN;

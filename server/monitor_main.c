@@ -326,15 +326,17 @@ static void make_children(monitor_self *monitor)
     }
 }
 
-/* Before anything is read or listened to. The change of user makes the process dumpable again. */
+/* Before anything is read or listened to; memory is locked by then. The change of user makes the process dumpable again. */
 static BM_RESULT become_user(monitor_self *monitor)
 {
+    bm_process_raise_locked();
     if (monitor->options->user != NULL)
         BM_TRY(bm_monitor_user_become(monitor->options->user));
     else if (geteuid() == 0)
         bm_log_line(&monitor->log, "runs as root, and need not: give it a user of its own (--user, or User= of the unit)");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return bm_failf(BM_E_IO, "prctl: %s", strerror(errno));
+    bm_process_lock_memory(BM_PROCESS_LOCK_ALWAYS, &monitor->log);
     return bm_ok();
 }
 

@@ -7,12 +7,15 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PROBE_SIZE ((size_t)40 << 20) /* scrypt's 32 MiB, and some */
 
 static const char *const names[BM_PROCESS_COUNT] = {
     [BM_PROCESS_SERVER] = "server",
@@ -36,13 +39,17 @@ BM_RESULT bm_process_by_name(const char *name, bm_process *process)
     return bm_fail(BM_E_USAGE, "there is no such process");
 }
 
-/* Root's rights, where root runs this: they read and trace what its user alone may not. */
+/* Root's rights, where root runs this: they read and trace what its user alone may not. The right to lock memory is kept: it gives nothing else. */
 static int drop_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_data_struct kept[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-    return (int)syscall(SYS_capset, &head, none);
+    if (syscall(SYS_capget, &head, all) != 0)
+        return -1;
+    kept[0].permitted = kept[0].effective = all[0].permitted & (UINT32_C(1) << CAP_IPC_LOCK);
+    return (int)syscall(SYS_capset, &head, kept);
 }
 
 BM_RESULT bm_process_begin(int end)
@@ -57,6 +64,44 @@ BM_RESULT bm_process_begin(int end)
     if (close_range((unsigned)end, ~0U, 0) != 0)
         return bm_failf(BM_E_IO, "close_range: %s", strerror(errno));
     return bm_ok();
+}
+
+void bm_process_raise_locked(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_MEMLOCK, &limit);
+    if (limit.rlim_max < BM_PROCESS_LOCKED_MAX) {
+        limit = (struct rlimit){BM_PROCESS_LOCKED_MAX, BM_PROCESS_LOCKED_MAX};
+        (void)setrlimit(RLIMIT_MEMLOCK, &limit);
+    }
+}
+
+/* Whatever is locked from the beginning counts against the limit: is there room for the most that is needed at once? */
+static bool has_room(void)
+{
+    void *probe = mmap(NULL, PROBE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (probe == MAP_FAILED)
+        return false;
+    (void)munmap(probe, PROBE_SIZE);
+    return true;
+}
+
+void bm_process_lock_memory(bm_process_lock which, const bm_log *log)
+{
+    int flags = MCL_CURRENT | MCL_ONFAULT | (which == BM_PROCESS_LOCK_ALWAYS ? MCL_FUTURE : 0);
+
+    if (mlockall(flags) == 0) {
+        if (which != BM_PROCESS_LOCK_ALWAYS || has_room())
+            return;
+        (void)munlockall();
+    }
+    bm_log_line(log, "locked=no its keys may be swapped to disk: let it lock %zu MiB of memory (LimitMEMLOCK=64M, or ulimit -l 65536)",
+                BM_PROCESS_LOCKED_MAX >> 20);
 }
 
 BM_RESULT bm_process_ready(void)

@@ -8,6 +8,7 @@
 #define BM_SERVER_PROCESS_H
 
 #include "base/bytes.h"
+#include "server/log.h"
 
 typedef enum {
     BM_PROCESS_SERVER = 0, /* TLS, HTTP, JSON, every check: no keys of the CA, no database, no files */
@@ -41,9 +42,27 @@ BM_RESULT bm_process_by_name(const char *name, bm_process *process);
 
 /*
  * What every process does first: no core files, not dumpable (nobody reads its memory through /proc), no
- * capabilities and no new privileges, every descriptor from `end` on closed. BM_E_IO.
+ * capabilities but that of locking memory, no new privileges, every descriptor from `end` on closed. BM_E_IO.
  */
 BM_RESULT bm_process_begin(int end);
+
+/* What opening a sealed key (scrypt) and all that a process has besides fits into, in bytes. */
+#define BM_PROCESS_LOCKED_MAX ((size_t)64 << 20)
+
+/* Which memory is to be locked. */
+typedef enum {
+    BM_PROCESS_LOCK_NOW = 0, /* what there is: the process may grow beyond what can be locked */
+    BM_PROCESS_LOCK_ALWAYS   /* and all that it will have */
+} bm_process_lock;
+
+/*
+ * Keeps the memory of this process out of the swap. Without the right to lock as much nothing is locked, and the log says so: the process can go
+ * on. Not with a sanitizer, whose own memory is too much.
+ */
+void bm_process_lock_memory(bm_process_lock which, const bm_log *log);
+
+/* Lets this process and those that it starts lock as much memory as they need, as far as its rights go. */
+void bm_process_raise_locked(void);
 
 /* Tells the monitor that the loop begins, and closes BM_FD_READY; BM_E_IO. */
 BM_RESULT bm_process_ready(void);

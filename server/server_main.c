@@ -138,6 +138,8 @@ static BM_RESULT begin(bm_server *server)
 {
     BM_TRY(bm_process_begin(BM_FD_LEDGER + 1));
     BM_TRY(take_handover(server));
+    /* With the TLS key; what connections need later is no secret of ours, and may be more than can be locked. */
+    bm_process_lock_memory(BM_PROCESS_LOCK_NOW, &server->log);
     limit_connections(server);
     BM_TRY(make_limit(server));
     BM_TRY(make_base(server));

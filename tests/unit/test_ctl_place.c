@@ -106,7 +106,7 @@ static bool is_there(const char *directory, const char *name)
 /* Nothing of the victim's was removed, emptied, filled, or given away. */
 static void assert_unharmed(fixture *f)
 {
-    static const char *const names[] = {".", "keys", "database", BM_STATE_CA, BM_STATE_CA_KEY, BM_STATE_DATABASE};
+    static const char *const names[] = {".", "keys", "database", BM_STATE_CA, BM_STATE_CA_KEY, (BM_STATE_DATABASE)};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         assert_int_equal(status(f->victim, names[i]).st_uid, geteuid());
@@ -131,7 +131,7 @@ static void exchange(fixture *f)
 
 static void make_all(fixture *f)
 {
-    static const char *const names[] = {BM_STATE_CA, BM_STATE_TLS, BM_STATE_CA_KEY, BM_STATE_TLS_KEY, BM_STATE_DATABASE};
+    static const char *const names[] = {BM_STATE_CA, BM_STATE_TLS, BM_STATE_CA_KEY, BM_STATE_TLS_KEY, (BM_STATE_DATABASE)};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         assert_ok(bm_ctl_place_make(&f->place, names[i], 0600, bm_bytes_str("content")));
