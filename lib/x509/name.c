@@ -123,6 +123,7 @@ BM_RESULT bm_name_check_ours(bm_bytes name)
 {
     BM_AUTO_BUF rdns = BM_BUF_EMPTY;
     BM_AUTO_BUF again = BM_BUF_EMPTY;
+    bool seen[BM_ATTR_COUNT] = {false};
     bm_name_walk walk;
     size_t count = 0;
 
@@ -137,6 +138,9 @@ BM_RESULT bm_name_check_ours(bm_bytes name)
             break;
         BM_CHECK(count < BM_SUBJECT_ATTRIBUTES_MAX, BM_E_MALFORMED, "a name has more attributes than a profile can");
         BM_TRY(find_type(attribute.oid, &type));
+        /* Of two commonNames, one reader takes the first and another the last: one certificate would be two devices. */
+        BM_CHECK(!seen[type] || type == BM_ATTR_OU, BM_E_MALFORMED, "a name has an attribute twice");
+        seen[type] = true;
         BM_TRY(bm_name_put_rdn(&rdns, type, attribute.value));
     }
     BM_CHECK(count > 0, BM_E_MALFORMED, "an empty name");

@@ -44,7 +44,8 @@ BM_RESULT bm_name_open(bm_bytes name, bm_name_walk *walk);
 BM_RESULT bm_name_next(bm_name_walk *walk, bm_name_attribute *attribute, bool *found);
 
 /*
- * Is the Name one that this program writes: 1 to BM_SUBJECT_ATTRIBUTES_MAX RDNs as bm_name_put_rdn makes them, byte for byte?
+ * Is the Name one that this program writes: 1 to BM_SUBJECT_ATTRIBUTES_MAX RDNs as bm_name_put_rdn makes them, byte for byte, no attribute
+ * but OU twice?
  * BM_E_MALFORMED with the reason when not.
  */
 BM_RESULT bm_name_check_ours(bm_bytes name);

@@ -84,6 +84,7 @@ static void the_keeper_signs_no_key_of_the_ca(void **state)
 }
 
 #define HEX_CN "310B30090603550403" "0C026161"
+#define HEX_OU "310B3009060355040B" "0C026161"
 
 static void the_keeper_signs_no_odd_subject(void **state)
 {
@@ -100,7 +101,8 @@ static void the_keeper_signs_no_odd_subject(void **state)
         "300B" "310930070603550403" "0C00",     /* an empty value */
         "3018" "3116" "30090603550403" "0C026161" "3009060355040A" "0C026262", /* two in one RDN */
         "300F" "310D300B0603550403" "0C026161" "0500",                           /* something behind the value */
-        "3075" HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN HEX_CN,      /* nine RDNs */
+        "3075" HEX_OU HEX_OU HEX_OU HEX_OU HEX_OU HEX_OU HEX_OU HEX_OU HEX_OU,      /* nine RDNs */
+        "301A" HEX_CN HEX_CN,                                                       /* two commonNames */
     };
     bm_issue_fields fields = make_fields(BM_KEY_ECC256);
 
@@ -118,7 +120,7 @@ static void the_keeper_signs_no_odd_subject(void **state)
     {
         BM_AUTO_BUF name = BM_BUF_EMPTY;
 
-        make_hex(&name, "300D" HEX_CN);
+        make_hex(&name, "3027" HEX_CN HEX_OU HEX_OU);
         fields.subject = bm_buf_view(&name);
         assert_ok(look_at(&fields));
     }
