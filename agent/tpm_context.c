@@ -172,6 +172,21 @@ bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2
     return again;
 }
 
+/* Takes from a list what is in the range; `next` becomes the first handle that was not listed yet, or stays what it was. */
+static void take_handles(const TPML_HANDLE *list, uint32_t last, bm_tpm_handles *found, uint32_t *next)
+{
+    uint32_t first = *next;
+
+    for (UINT32 i = 0; i < list->count; i++) {
+        uint32_t handle = list->handle[i];
+
+        if (handle >= first && handle <= last && found->count < BM_TPM_HANDLES_MAX)
+            found->handle[found->count++] = handle;
+        if (handle >= *next)
+            *next = handle < last ? handle + 1 : UINT32_MAX;
+    }
+}
+
 BM_RESULT bm_tpm_context_handles(bm_tpm_context *context, uint32_t first, uint32_t last, bm_tpm_handles *handles)
 {
     bm_tpm_handles found = {.count = 0};
@@ -179,23 +194,21 @@ BM_RESULT bm_tpm_context_handles(bm_tpm_context *context, uint32_t first, uint32
 
     while (more == TPM2_YES && first <= last && found.count < BM_TPM_HANDLES_MAX) {
         TPMS_CAPABILITY_DATA *data = NULL;
-        UINT32 count;
+        uint32_t next = first;
+        bool lists;
 
         BM_TPM_TRY(context, "TPM2_GetCapability",
                    Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
                                       TPM2_MAX_CAP_HANDLES, &more, &data));
-        count = data->data.handles.count;
-        for (UINT32 i = 0; i < count && found.count < BM_TPM_HANDLES_MAX; i++) {
-            uint32_t handle = data->data.handles.handle[i];
-
-            if (handle >= first && handle <= last)
-                found.handle[found.count++] = handle;
-        }
-        if (count > 0)
-            first = data->data.handles.handle[count - 1] + 1;
-        else
-            more = TPM2_NO;
+        lists = data->capability == TPM2_CAP_HANDLES && data->data.handles.count <= TPM2_MAX_CAP_HANDLES;
+        if (lists)
+            take_handles(&data->data.handles, last, &found, &next);
         Esys_Free(data);
+        BM_CHECK(lists, BM_E_TPM_RESPONSE, "TPM2_GetCapability gave something else than handles");
+        /* A TPM that promises more and gives nothing new has no more. */
+        if (next == first)
+            more = TPM2_NO;
+        first = next;
     }
     *handles = found;
     return bm_ok();
@@ -218,7 +231,7 @@ BM_RESULT bm_tpm_context_property(bm_tpm_context *context, uint32_t property, ui
     BM_TPM_TRY(context, "TPM2_GetCapability",
                Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES,
                                   property, 1, &more, &data));
-    found = data->data.tpmProperties.count == 1 && data->data.tpmProperties.tpmProperty[0].property == property;
+    found = data->capability == TPM2_CAP_TPM_PROPERTIES && data->data.tpmProperties.count == 1 && data->data.tpmProperties.tpmProperty[0].property == property;
     if (found)
         *value = data->data.tpmProperties.tpmProperty[0].value;
     Esys_Free(data);
@@ -247,6 +260,8 @@ void bm_tpm_context_flush(bm_tpm_context *context, ESYS_TR object)
     bm_tpm_attempt attempt = {0};
     TSS2_RC rc;
 
+    /* First: Esys_TR_Close takes the number away. */
+    bm_tpm_context_disown(context, object);
     do {
         attempt.start = bm_clock_ns();
         rc = Esys_FlushContext(context->esys, object);
@@ -255,5 +270,4 @@ void bm_tpm_context_flush(bm_tpm_context *context, ESYS_TR object)
         context->left = true;
         (void)Esys_TR_Close(context->esys, &object);
     }
-    bm_tpm_context_disown(context, object);
 }

@@ -75,12 +75,13 @@ static bool sweep_range(bm_tpm_context *context, uint32_t first)
 {
     TPMS_CAPABILITY_DATA *data = NULL;
     TPMI_YES_NO more;
-    bool done = true;
+    bool done;
 
     if (Esys_GetCapability(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
                            TPM2_MAX_CAP_HANDLES, &more, &data) != TSS2_RC_SUCCESS)
         return false;
-    for (UINT32 i = 0; i < data->data.handles.count; i++)
+    done = data->capability == TPM2_CAP_HANDLES;
+    for (UINT32 i = 0; data->capability == TPM2_CAP_HANDLES && i < data->data.handles.count; i++)
         done = sweep_one(context, data->data.handles.handle[i]) && done;
     Esys_Free(data);
     return done;
