@@ -1,0 +1,23 @@
+/*
+ * The beginnings of the corpora: what good inputs of each target look like, made by the code that makes such things.
+ */
+#ifndef BM_TESTS_FUZZ_SEEDS_H
+#define BM_TESTS_FUZZ_SEEDS_H
+
+#include "world.h"
+
+/* Writes DIRECTORY/TARGET/seed-NAME, where DIRECTORY is the program's argument. */
+void seed(const char *target, const char *name, bm_bytes bytes);
+
+/* The same with a byte that chooses before it. */
+void seed_choice(const char *target, const char *name, uint8_t choice, bm_bytes bytes);
+
+/* Appends a piece as fuzz_piece takes it. */
+void seed_put_piece(bm_buf *out, bm_bytes bytes);
+
+/* Those of lib/, of the processes, and of the device. */
+void seeds_lib(void);
+void seeds_server(void);
+void seeds_agent(void);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * bm_identity_look, _is_current, _save (agent/identity.h), bm_key_file_parse and _put (agent/key_file.h): what a device finds in its state
+ * directory. The first byte says which file the rest is: 0 device.crt, 1 device.crt made of the rest as DER, 2 renew_after, 3 device.key, 4
+ * device.key made of the rest as DER. The other files are good ones.
+ */
+#include "world.h"
+
+#include "agent/identity.h"
+#include "agent/key_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static char directory[128];
+
+static void remove_directory(void)
+{
+    static const char *const names[] = {"chain.crt", "fullchain.crt", "ca.crt", "key.uri", "openssl.cnf", "renew_after", "device.crt"};
+    char path[256];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(directory);
+}
+
+/* A good identity, written once by the agent's own hand. */
+static void make_directory(void)
+{
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO(bm_reply_certificate_fini) bm_reply_certificate reply = {.device = "SN-1", .renew_after = MAKE_NOW, .chain_count = 1};
+
+    fuzz_directory(directory, sizeof(directory));
+    FUZZ_MUST(atexit(remove_directory) == 0);
+    world_put_issued(&reply.certificate);
+    world_put_ca(&reply.chain[0]);
+    FUZZ_OK(bm_identity_open(directory, &identity));
+    FUZZ_OK(bm_identity_save(&identity, 0x81020000, &reply));
+}
+
+static void write_file(const char *name, bm_bytes content)
+{
+    char path[256];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    FUZZ_MUST(fd >= 0 && write(fd, content.data, content.size) == (ssize_t)content.size);
+    (void)close(fd);
+}
+
+static void look(void)
+{
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state state = {0};
+    bm_result result;
+
+    FUZZ_OK(bm_identity_open_to_read(directory, &identity));
+    result = bm_identity_look(&identity, &state);
+    FUZZ_MUST(result.code == BM_OK || result.code == BM_E_IO);
+    if (result.code != BM_OK || state.key.type == BM_KEY_NONE)
+        return;
+    FUZZ_MUST(fuzz_printable(state.info.subject, sizeof(state.info.subject)));
+    if (bm_identity_is_current(&state, &state.key, MAKE_NOW - 1))
+        FUZZ_MUST(state.renew_after >= MAKE_NOW && state.complete);
+}
+
+static void read_key(bm_bytes pem)
+{
+    BM_AUTO_BUF public_area = BM_BUF_EMPTY;
+    BM_AUTO_BUF private_area = BM_BUF_EMPTY;
+    BM_AUTO_BUF made = BM_BUF_EMPTY;
+    BM_AUTO_BUF public_again = BM_BUF_EMPTY;
+    BM_AUTO_BUF private_again = BM_BUF_EMPTY;
+
+    if (bm_key_file_parse(pem, &public_area, &private_area).code != BM_OK) {
+        FUZZ_MUST(public_area.size == 0 && private_area.size == 0);
+        return;
+    }
+    FUZZ_OK(bm_key_file_put(&made, bm_buf_view(&public_area), bm_buf_view(&private_area)));
+    FUZZ_OK(bm_key_file_parse(bm_buf_view(&made), &public_again, &private_again));
+    FUZZ_MUST(bm_bytes_equal(bm_buf_view(&public_again), bm_buf_view(&public_area)));
+    FUZZ_MUST(bm_bytes_equal(bm_buf_view(&private_again), bm_buf_view(&private_area)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"device.crt", "device.crt", "renew_after"};
+    bm_bytes rest = bm_bytes_of(data, size);
+    uint8_t what = fuzz_choice(&rest) % 5;
+    BM_AUTO_BUF good = BM_BUF_EMPTY;
+    BM_AUTO_BUF pem = BM_BUF_EMPTY;
+
+    if (directory[0] == 0)
+        make_directory();
+    if (what == 1 || what == 4)
+        FUZZ_OK(bm_ca_put_pem(&pem, what == 1 ? "CERTIFICATE" : "TSS2 PRIVATE KEY", rest));
+    else
+        FUZZ_OK(bm_buf_put(&pem, rest));
+    if (what >= 3) {
+        read_key(bm_buf_view(&pem));
+        return 0;
+    }
+    write_file(names[what], bm_buf_view(&pem));
+    look();
+    bm_buf_clear(&pem);
+    if (what == 2) {
+        write_file("renew_after", bm_bytes_str("2030-01-01T00:00:00Z\n"));
+        return 0;
+    }
+    world_put_issued(&good);
+    FUZZ_OK(bm_ca_put_pem(&pem, "CERTIFICATE", bm_buf_view(&good)));
+    write_file("device.crt", bm_buf_view(&pem));
+    return 0;
+}
