@@ -9,6 +9,8 @@ burst=${2:-400}
 lab_begin
 lab_tpm bench --ek L-1,L-2
 lab_ca bench
+lab_server_key bench address_rate 0
+lab_server_key bench total_rate 0
 lab_server bench
 
 # median FILE COLUMN
