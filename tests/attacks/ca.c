@@ -194,32 +194,49 @@ void atk_ca_open(const char *folder, const char *name, atk_ca *ca)
     write_ca(folder, name, ca);
 }
 
+/* The CA's key, and its public half into the certificate. */
+static void set_key(atk_line *line, const atk_ca *alike, atk_ca *ca, X509 *x509)
+{
+    const char *kind = atk_option_or(line, "key", "ecc256");
+    atk_key key = {.rsa = false};
+
+    if (strcmp(kind, "curveball") == 0 && alike != NULL) {
+        ca->key = atk_key_curveball(alike->key);
+        atk_true(X509_set_pubkey(x509, ca->key) == 1, "a CA's key");
+        return;
+    }
+    atk_key_make(line, kind, &key);
+    atk_key_put(&key, X509_get_X509_PUBKEY(x509));
+    atk_true(EVP_PKEY_up_ref(key.evp) == 1, "a CA's key");
+    ca->key = key.evp;
+    atk_key_fini(&key);
+}
+
 void atk_ca_make(atk_line *line, const char *name, const atk_ca *issuer, const atk_ca *alike, const atk_ca *signer, atk_ca *ca)
 {
-    atk_key key = {.rsa = false};
     X509 *x509 = begin(line, 10 * YEAR);
     char basic[64];
     int64_t path = atk_number(line, "pathlen", -1);
 
     (void)snprintf(ca->name, sizeof(ca->name), "%s", name);
-    atk_key_make(line, atk_option_or(line, "key", "ecc256"), &key);
-    atk_true(EVP_PKEY_up_ref(key.evp) == 1, "a key");
-    ca->key = key.evp;
     if (alike != NULL)
         atk_true(X509_set_subject_name(x509, X509_get_subject_name(alike->certificate)) == 1, "a name");
     else
         set_cn(x509, name);
     atk_true(X509_set_issuer_name(x509, X509_get_subject_name(issuer == NULL ? x509 : issuer->certificate)) == 1, "a name");
-    atk_key_put(&key, X509_get_X509_PUBKEY(x509));
+    set_key(line, alike, ca, x509);
     (void)snprintf(basic, sizeof(basic), path < 0 ? "critical,CA:TRUE" : "critical,CA:TRUE,pathlen:%d", (int)path);
     if (X509_get_version(x509) == 2) {
+        const char *unknown = atk_option(line, "unknown");
+
         extend(line, x509, issuer == NULL ? x509 : issuer->certificate, "basicConstraints", atk_option_or(line, "basic", basic));
         extend(line, x509, NULL, "keyUsage", atk_option_or(line, "usage", "critical,keyCertSign,cRLSign"));
         extend(line, x509, NULL, "subjectKeyIdentifier", "hash");
         extend(line, x509, NULL, "nameConstraints", atk_option_or(line, "constraints", "none"));
+        if (unknown != NULL)
+            extend(line, x509, NULL, "2.999.1", unknown);
     }
     ca->certificate = finish(line, x509, signer != NULL ? signer->key : issuer == NULL ? ca->key : issuer->key);
-    atk_key_fini(&key);
 }
 
 static void extend_ek(atk_line *line, X509 *x509, const atk_ca *issuer, const atk_key *key)
@@ -236,6 +253,7 @@ static void extend_ek(atk_line *line, X509 *x509, const atk_ca *issuer, const at
         extend(line, x509, NULL, "subjectAltName", san);
     if (issuer != NULL && X509_get0_subject_key_id(issuer->certificate) != NULL)
         extend(line, x509, issuer->certificate, "authorityKeyIdentifier", "keyid");
+    extend(line, x509, NULL, "extendedKeyUsage", atk_option_or(line, "eku2", "none"));
     if (unknown != NULL)
         extend(line, x509, NULL, "2.999.1", unknown);
 }

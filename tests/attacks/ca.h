@@ -24,6 +24,12 @@ void atk_ca_make(atk_line *line, const char *name, const atk_ca *issuer, const a
  */
 void atk_ca_certify(atk_line *line, atk_tpm *tpm, const atk_ca *issuer, const atk_ca *signer, const atk_tpm *key);
 
+/*
+ * Writes a CRL of a CA to a file (DER): it lists the EK certificate of a TPM, or, where that is NULL, the certificate of the CA `below`. Its number
+ * is higher than that of any CRL before.
+ */
+void atk_ca_revoke(const atk_ca *ca, const atk_tpm *tpm, const atk_ca *below, const char *path);
+
 /* Appends the DER of a CA's certificate. */
 void atk_ca_der(const atk_ca *ca, bm_buf *out);
 

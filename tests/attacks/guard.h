@@ -13,6 +13,7 @@ typedef struct {
     atk_server server;
     atk_server other; /* a second CA, which trusts the same vendor; url NULL when there is none */
     const char *operate; /* a program that does what an operator does (README); NULL when there is none */
+    const char *folder;  /* where the vendors' CAs are kept, and CRLs go */
     char tag[24];        /* of this run: part of every identity */
     atk_ca discrete;
     atk_ca virtual_vendor;

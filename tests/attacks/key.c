@@ -229,14 +229,50 @@ void atk_key_make(const atk_line *line, const char *kind, atk_key *key)
     spoil_rsa(kind, key);
 }
 
-void atk_key_copy(const atk_key *from, atk_key *to)
+/* The parameters of P-256, but for the base point. */
+static void push_curve(OSSL_PARAM_BLD *build, BIGNUM *numbers[5])
 {
-    atk_key_fini(to);
-    *to = (atk_key){.rsa = from->rsa, .evp = from->evp, .one = from->one, .e = from->e, .nid = from->nid, .curve = from->curve};
-    atk_true(EVP_PKEY_up_ref(from->evp) == 1, "a key");
-    atk_need(bm_buf_put(&to->n, bm_buf_view(&from->n)), "a key");
-    atk_need(bm_buf_put(&to->x, bm_buf_view(&from->x)), "a key");
-    atk_need(bm_buf_put(&to->y, bm_buf_view(&from->y)), "a key");
+    static const char *const names[5] = {OSSL_PKEY_PARAM_EC_P, OSSL_PKEY_PARAM_EC_A, OSSL_PKEY_PARAM_EC_B, OSSL_PKEY_PARAM_EC_ORDER,
+                                         OSSL_PKEY_PARAM_PRIV_KEY};
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+
+    for (size_t i = 0; i < 5; i++)
+        numbers[i] = BN_new();
+    atk_true(group != NULL && EC_GROUP_get_curve(group, numbers[0], numbers[1], numbers[2], NULL) == 1 &&
+                 BN_copy(numbers[3], EC_GROUP_get0_order(group)) != NULL && BN_one(numbers[4]) == 1 &&
+                 OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_EC_FIELD_TYPE, SN_X9_62_prime_field, 0) == 1 &&
+                 OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_EC_ENCODING_EXPLICIT, 0) == 1,
+             "a curve");
+    for (size_t i = 0; i < 5; i++)
+        atk_true(OSSL_PARAM_BLD_push_BN(build, names[i], numbers[i]) == 1, "a curve");
+    EC_GROUP_free(group);
+}
+
+EVP_PKEY *atk_key_curveball(const EVP_PKEY *of)
+{
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *making = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    BM_AUTO_BUF point = BM_BUF_EMPTY;
+    BIGNUM *numbers[5];
+    OSSL_PARAM *params;
+    EVP_PKEY *made = NULL;
+
+    atk_need(bm_buf_put_u8(&point, 0x04), "a point");
+    put_number(of, OSSL_PKEY_PARAM_EC_PUB_X, 32, &point);
+    put_number(of, OSSL_PKEY_PARAM_EC_PUB_Y, 32, &point);
+    push_curve(build, numbers);
+    atk_true(OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_EC_GENERATOR, point.data, point.size) == 1 &&
+                 OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.size) == 1,
+             "a curve");
+    params = OSSL_PARAM_BLD_to_param(build);
+    atk_true(EVP_PKEY_fromdata_init(making) == 1 && EVP_PKEY_fromdata(making, &made, EVP_PKEY_KEYPAIR, params) == 1,
+             "a key on a curve of its own");
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    EVP_PKEY_CTX_free(making);
+    for (size_t i = 0; i < 5; i++)
+        BN_free(numbers[i]);
+    return made;
 }
 
 void atk_key_fini(atk_key *key)

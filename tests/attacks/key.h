@@ -26,8 +26,11 @@ typedef struct {
  */
 void atk_key_make(const atk_line *line, const char *kind, atk_key *key);
 
-/* Takes another key's values. */
-void atk_key_copy(const atk_key *from, atk_key *to);
+/*
+ * A key with the public point of another, of P-256, on a curve of its own whose base point is that point, so that its private half is 1
+ * (CVE-2020-0601). The caller frees it.
+ */
+EVP_PKEY *atk_key_curveball(const EVP_PKEY *of);
 
 void atk_key_fini(atk_key *key);
 

@@ -86,6 +86,7 @@ static void world_begin(const options *from, atk_world *world)
     atk_need(bm_random(random, sizeof(random)), "a tag");
     (void)snprintf(world->tag, sizeof(world->tag), "%lx%02x%02x%02x", (unsigned long)time(NULL), random[0], random[1], random[2]);
     world->operate = from->operate;
+    world->folder = from->pki;
     atk_server_open(&world->server, from->url, from->ca);
     if (from->other_url != NULL)
         atk_server_open(&world->other, from->other_url, from->other_ca);

@@ -140,6 +140,26 @@ static void operate(atk_case *c, atk_line *line)
     c->world->known = false;
 }
 
+/* revoke T|CA: a CRL of `discrete` lists it, and the operator loads that. */
+static void revoke(atk_case *c, atk_line *line)
+{
+    const char *name = atk_word(line, 1);
+    bool is_ca = false;
+    char path[1024];
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+
+    if (c->world->operate == NULL) {
+        c->skipped = "it takes an operator (--operator)";
+        return;
+    }
+    for (size_t i = 0; i < c->ca_count; i++)
+        is_ca = is_ca || strcmp(c->cas[i].name, name) == 0;
+    (void)snprintf(path, sizeof(path), "%s/%s-%u.crl", c->world->folder, c->world->tag, c->number);
+    atk_ca_revoke(&c->world->discrete, is_ca ? NULL : atk_case_tpm(c, line, name), is_ca ? atk_case_ca(c, line, name) : NULL, path);
+    if (!atk_guard_operate(c->world, "crl", path, &out))
+        atk_case_fail(c, line, "the operator's program failed: crl %s", path);
+}
+
 /* post PATH TYPE CODE TPM: the TPM's getChallenge to another address or as another type. get PATH CODE. */
 static void post(atk_case *c, atk_line *line)
 {
@@ -161,7 +181,8 @@ bool atk_send_verb(atk_case *c, atk_line *line)
         const char *verb;
         void (*run)(atk_case *c, atk_line *line);
     } verbs[] = {{"challenge", challenge}, {"certificate", certificate}, {"open", open_credential}, {"enroll", enroll}, {"each-bit", each_bit},
-                 {"each-cut", each_cut},   {"expire", expire},           {"operator", operate},     {"post", post},     {"get", post}};
+                 {"each-cut", each_cut},   {"expire", expire},           {"operator", operate},     {"revoke", revoke}, {"post", post},
+                 {"get", post}};
 
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verbs[i].verb, line->word[0]) == 0) {
