@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define WAITING_MS 1 /* between two attempts to write; the store itself waits in each */
+
 static BM_RESULT loop(bm_ledger *ledger, size_t servers, int term)
 {
     struct pollfd polled[BM_PROCESS_SERVERS_MAX + 1];
@@ -19,7 +21,7 @@ static BM_RESULT loop(bm_ledger *ledger, size_t servers, int term)
         polled[i] = (struct pollfd){.fd = BM_FD_FIRST + (int)i, .events = POLLIN};
     polled[servers] = (struct pollfd){.fd = term, .events = POLLIN};
     while (polled[servers].revents == 0) {
-        if (poll(polled, servers + 1, -1) < 0)
+        if (poll(polled, servers + 1, bm_ledger_requests_waiting(ledger) ? WAITING_MS : -1) < 0)
             return bm_failf(BM_E_IO, "poll: %s", strerror(errno));
         for (size_t i = 0; i < servers; i++)
             BM_CHECK((polled[i].revents & ~POLLIN) == 0, BM_E_IO, "a server's socket is gone");
@@ -28,16 +30,24 @@ static BM_RESULT loop(bm_ledger *ledger, size_t servers, int term)
     return bm_ok();
 }
 
-/* Touches everything that SQLite opens late (the write-ahead log, its index) before the sandbox is shut. */
+/*
+ * Touches everything that SQLite opens late (the write-ahead log, its index) before the sandbox is shut, and looks whether what was committed
+ * last is there. While another process writes, that cannot be seen, and is left to the next start.
+ */
 static BM_RESULT warm_up(bm_store *store)
 {
     uint64_t epoch;
+    bm_result result;
 
     tzset();
     BM_TRY(bm_store_anchors_epoch(store, &epoch));
-    BM_TRY(bm_store_begin(store));
+    result = bm_store_begin(store);
+    if (result.code == BM_E_STORE_BUSY)
+        return bm_ok();
+    BM_TRY(result);
+    result = bm_store_check_end(store);
     bm_store_rollback(store);
-    return bm_ok();
+    return result;
 }
 
 static BM_RESULT open_ledger(const char *path, uint32_t servers, const bm_log *log, bm_ledger **ledger)
@@ -48,6 +58,7 @@ static BM_RESULT open_ledger(const char *path, uint32_t servers, const bm_log *l
     for (uint32_t i = 0; i < servers; i++)
         sockets[i] = BM_FD_FIRST + (int)i;
     BM_TRY(bm_store_open(path, false, &store));
+    bm_store_set_patience(store, BM_LEDGER_ATTEMPT_MS);
     BM_TRY(warm_up(store));
     BM_TRY(bm_ledger_requests_new(store, sockets, servers, log, ledger));
     store = NULL;

@@ -33,6 +33,8 @@ struct bm_ledger {
     size_t socket_count;
     pending_write batch[BM_LEDGER_BATCH_MAX];
     size_t batch_count;
+    unsigned attempts; /* to write this batch, while another process writes */
+    bool told;         /* that the database is damaged */
     anchor_copy anchors;
     bm_ledger_revoked revoked;
     bm_buf datagram;
@@ -51,6 +53,7 @@ BM_RESULT bm_ledger_requests_new(bm_store *store, const int *sockets, size_t cou
     made = calloc(1, sizeof(*made));
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->store = store;
+    bm_store_set_patience(store, BM_LEDGER_ATTEMPT_MS);
     made->log = log;
     made->socket_count = count;
     made->refusal_bytes = BM_LEDGER_REFUSAL_BYTES;
@@ -196,10 +199,32 @@ static void read_now(bm_ledger *ledger, int fd, bm_message *message)
         reply_to(ledger, fd, &ledger->reply);
 }
 
+/* A server repeats a request whose answer does not come: while it waits in the batch, it need not wait there twice. */
+static bool waits_already(const bm_ledger *ledger, int fd)
+{
+    for (size_t i = 0; i < ledger->batch_count; i++)
+        if (ledger->batch[i].fd == fd && bm_bytes_equal(bm_buf_view(&ledger->batch[i].datagram), bm_buf_view(&ledger->datagram)))
+            return true;
+    return false;
+}
+
+/* There is no room in the batch: it waits for another process that writes. */
+static void turn_away(bm_ledger *ledger, int fd, const bm_message *message)
+{
+    if (message->type == BM_MSG_REFUSAL) {
+        ledger->dropped++;
+        return;
+    }
+    bm_buf_clear(&ledger->reply);
+    put_error(&ledger->reply, message->id, bm_fail(BM_E_STORE_BUSY, "too many writes wait for another process"));
+    if (ledger->reply.size > 0)
+        reply_to(ledger, fd, &ledger->reply);
+}
+
 /* Takes one datagram: reads are answered, writes join the batch. */
 static void take_datagram(bm_ledger *ledger, int fd)
 {
-    pending_write *write = &ledger->batch[ledger->batch_count];
+    pending_write *write;
     bm_message message;
     bm_result result = bm_message_open(bm_buf_view(&ledger->datagram), &message);
 
@@ -211,6 +236,13 @@ static void take_datagram(bm_ledger *ledger, int fd)
         read_now(ledger, fd, &message);
         return;
     }
+    if (message.type == BM_MSG_RECORD && waits_already(ledger, fd))
+        return;
+    if (ledger->batch_count == BM_LEDGER_BATCH_MAX) {
+        turn_away(ledger, fd, &message);
+        return;
+    }
+    write = &ledger->batch[ledger->batch_count];
     write->fd = fd;
     write->id = message.id;
     bm_buf_clear(&write->reply);
@@ -327,11 +359,11 @@ static void fail_batch(bm_ledger *ledger, bm_result error)
     }
 }
 
+/* Writes the batch in the transaction that is open. */
 static BM_RESULT commit_batch(bm_ledger *ledger, int64_t now)
 {
     bm_result result;
 
-    BM_TRY(bm_store_begin(ledger->store));
     for (size_t i = 0; i < ledger->batch_count; i++)
         perform(ledger, &ledger->batch[i], now);
     result = bm_store_commit(ledger->store);
@@ -340,22 +372,49 @@ static BM_RESULT commit_batch(bm_ledger *ledger, int64_t now)
     return result;
 }
 
+/* Sends the answers and forgets the batch. */
+static void end_batch(bm_ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->batch_count; i++) {
+        if (ledger->batch[i].reply.size > 0)
+            reply_to(ledger, ledger->batch[i].fd, &ledger->batch[i].reply);
+        bm_buf_fini(&ledger->batch[i].datagram);
+        bm_buf_fini(&ledger->batch[i].reply);
+    }
+    ledger->batch_count = 0;
+    ledger->attempts = 0;
+}
+
+/* Once, and clearly: what follows in the log are only its consequences. */
+static void tell_damage(bm_ledger *ledger)
+{
+    if (ledger->told || !bm_store_is_damaged(ledger->store))
+        return;
+    bm_log_line(ledger->log, "the database is damaged: nothing is issued any more; stop birthmarkd and restore a backup (operator's guide, "
+                             "\"A damaged database\")");
+    ledger->told = true;
+}
+
 BM_RESULT bm_ledger_requests_round(bm_ledger *ledger, int64_t now)
 {
     BM_TRY(drain(ledger));
     if (ledger->batch_count > 0) {
-        bm_result result = commit_batch(ledger, now);
+        bm_result result = bm_store_begin(ledger->store);
 
+        /* Whoever else writes may be a person: those that read do not wait for him. */
+        if (result.code == BM_E_STORE_BUSY && ++ledger->attempts < BM_LEDGER_ATTEMPTS)
+            return bm_ok();
+        if (result.code == BM_OK)
+            result = commit_batch(ledger, now);
         if (result.code != BM_OK)
             fail_batch(ledger, result);
-        for (size_t i = 0; i < ledger->batch_count; i++)
-            if (ledger->batch[i].reply.size > 0)
-                reply_to(ledger, ledger->batch[i].fd, &ledger->batch[i].reply);
-        for (size_t i = 0; i < ledger->batch_count; i++) {
-            bm_buf_fini(&ledger->batch[i].datagram);
-            bm_buf_fini(&ledger->batch[i].reply);
-        }
-        ledger->batch_count = 0;
+        end_batch(ledger);
     }
+    tell_damage(ledger);
     return bm_ok();
+}
+
+bool bm_ledger_requests_waiting(const bm_ledger *ledger)
+{
+    return ledger->batch_count > 0;
 }

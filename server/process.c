@@ -113,7 +113,8 @@ BM_RESULT bm_process_ready(void)
 
 BM_RESULT bm_process_term_fd(int *fd)
 {
-    static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE};
+    /* SIGXFSZ: a file that may not grow (RLIMIT_FSIZE) is a full disk, and no reason to die. */
+    static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t term;
 

@@ -1,5 +1,7 @@
 #include "store/query.h"
 
+#include <stdio.h>
+
 #define DEVICE_COLUMNS "id, ek_sha256, identity, in_inventory, status, created, changed"
 #define CERTIFICATE_COLUMNS                                                                                            \
     "c.serial, c.request_id, d.ek_sha256, c.ik_spki_sha256, d.identity, c.profile, c.issued, c.not_before, c.not_after, c.der,"       \
@@ -20,10 +22,35 @@ void bm_query_pool_fini(bm_query_pool *pool)
     }
 }
 
+static bool means_damage(int status)
+{
+    return (status & 0xFF) == SQLITE_CORRUPT || (status & 0xFF) == SQLITE_NOTADB;
+}
+
+static BM_RESULT damage(const char *words)
+{
+    return bm_failf(BM_E_STORE, "the database is damaged (%s): stop birthmarkd and restore a backup; see the operator's guide, \"Backup and restore\"",
+                    words);
+}
+
+/* What was to be written and could not be. SQLite says FULL for ENOSPC alone: quotas and limits look like a broken disk. */
+static bool means_unwritten(int status)
+{
+    return status == SQLITE_IOERR_WRITE || status == SQLITE_IOERR_FSYNC || status == SQLITE_IOERR_DIR_FSYNC || status == SQLITE_IOERR_TRUNCATE ||
+           status == SQLITE_IOERR_SHMSIZE || status == SQLITE_IOERR_SHMMAP;
+}
+
 BM_RESULT bm_query_failure(sqlite3 *db, int status)
 {
     const char *words = db == NULL ? sqlite3_errstr(status) : sqlite3_errmsg(db);
 
+    if (means_damage(status))
+        return damage(words);
+    if ((status & 0xFF) == SQLITE_FULL)
+        return bm_failf(BM_E_STORE, "there is no room for the database (%s): make room on its disk; birthmarkd goes on by itself", words);
+    if (means_unwritten(status))
+        return bm_failf(BM_E_STORE, "the database could not be written (%s): a quota or a limit of file sizes, or a broken disk; birthmarkd goes on "
+                                    "by itself when it can", words);
     switch (status & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -32,6 +59,10 @@ BM_RESULT bm_query_failure(sqlite3 *db, int status)
         return bm_failf(BM_E_STORE_CONFLICT, "%s", words);
     case SQLITE_NOMEM:
         return bm_fail(BM_E_NO_MEMORY, NULL);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        return bm_failf(BM_E_STORE, "the database cannot be written (%s): its directory and files must belong to birthmarkd's user, on a file "
+                                    "system that is mounted to be written", words);
     default:
         return bm_failf(BM_E_STORE, "%s", words);
     }
@@ -41,6 +72,11 @@ bm_query bm_query_begin(bm_query_pool *pool, bm_sql id)
 {
     bm_query query = {.pool = pool, .statement = pool->statements[id], .status = SQLITE_OK, .next = 1, .owned = false};
 
+    if (pool->damaged && id != BM_SQL_ROLLBACK) {
+        query.statement = NULL;
+        query.status = SQLITE_CORRUPT;
+        return query;
+    }
     if (query.statement == NULL) {
         query.status = sqlite3_prepare_v3(pool->db, texts[id], -1, SQLITE_PREPARE_PERSISTENT, &query.statement, NULL);
         pool->statements[id] = query.statement;
@@ -93,6 +129,12 @@ BM_RESULT bm_query_row(bm_query *query, bool *found)
 {
     if (query->status == SQLITE_OK)
         query->status = sqlite3_step(query->statement);
+    if (means_damage(query->status)) {
+        bool known = query->pool->damaged;
+
+        query->pool->damaged = true;
+        return damage(known ? "as was found before" : sqlite3_errmsg(query->pool->db));
+    }
     if (query->status != SQLITE_ROW && query->status != SQLITE_DONE)
         return bm_query_failure(query->pool->db, query->status);
     *found = query->status == SQLITE_ROW;
@@ -136,11 +178,20 @@ bm_bytes bm_query_get_blob(const bm_query *query, int column)
     return bm_bytes_of(data, data == NULL ? 0 : (size_t)sqlite3_column_bytes(query->statement, column));
 }
 
+/* A column that no row of ours has. */
+static BM_RESULT bad_column(const bm_query *query, int column, const char *what)
+{
+    char words[96];
+
+    query->pool->damaged = true;
+    (void)snprintf(words, sizeof(words), "%.64s %s", sqlite3_column_name(query->statement, column), what);
+    return damage(words);
+}
+
 BM_RESULT bm_query_copy_blob(const bm_query *query, int column, uint8_t *to, size_t size)
 {
     if (bm_bytes_copy_exact(bm_query_get_blob(query, column), to, size).code != BM_OK)
-        return bm_failf(BM_E_STORE, "the database is damaged: %s has the wrong size",
-                        sqlite3_column_name(query->statement, column));
+        return bad_column(query, column, "has the wrong size");
     return bm_ok();
 }
 
@@ -149,7 +200,7 @@ BM_RESULT bm_query_copy_text(const bm_query *query, int column, char *to, size_t
     bm_bytes text = bm_bytes_str(bm_query_get_text(query, column));
 
     if (text.size >= size)
-        return bm_failf(BM_E_STORE, "the database is damaged: %s is too long", sqlite3_column_name(query->statement, column));
+        return bad_column(query, column, "is too long");
     for (size_t i = 0; i < text.size; i++)
         to[i] = (char)text.data[i];
     to[text.size] = 0;

@@ -22,6 +22,7 @@ typedef enum {
 /* A connection and its prepared statements. */
 typedef struct {
     sqlite3 *db;
+    bool damaged; /* the database was found damaged: nothing is read from it or written to it any more */
     sqlite3_stmt *statements[BM_SQL_COUNT];
 } bm_query_pool;
 
@@ -38,10 +39,13 @@ typedef struct {
 /* Finalises every statement. The connection stays open. */
 void bm_query_pool_fini(bm_query_pool *pool);
 
-/* A SQLite code as ours, with SQLite's own words for the detail: BM_E_STORE_BUSY, BM_E_STORE_CONFLICT (a constraint), BM_E_NO_MEMORY, BM_E_STORE. */
+/*
+ * A SQLite code as ours, with SQLite's own words for the detail, and with what to do where that is known: BM_E_STORE_BUSY, BM_E_STORE_CONFLICT
+ * (a constraint), BM_E_NO_MEMORY, BM_E_STORE.
+ */
 BM_RESULT bm_query_failure(sqlite3 *db, int status);
 
-/* Begins; end it with bm_query_end, also after a failure. */
+/* Begins; end it with bm_query_end, also after a failure. In a database that was found damaged nothing but a rollback succeeds. */
 bm_query bm_query_begin(bm_query_pool *pool, bm_sql id);
 void bm_query_end(bm_query *query);
 

@@ -25,6 +25,21 @@ void bm_store_freep(bm_store **store)
     *store = NULL;
 }
 
+void bm_store_set_patience(bm_store *store, unsigned milliseconds)
+{
+    store->ops->set_patience(store, milliseconds);
+}
+
+bool bm_store_is_damaged(const bm_store *store)
+{
+    return store->ops->is_damaged(store);
+}
+
+BM_RESULT bm_store_check_end(bm_store *store)
+{
+    return store->ops->check_end(store);
+}
+
 BM_RESULT bm_store_begin(bm_store *store)
 {
     return store->ops->begin(store);

@@ -117,7 +117,19 @@ BM_RESULT bm_store_open(const char *path, bool create, bm_store **store);
 void bm_store_free(bm_store *store);
 void bm_store_freep(bm_store **store);
 
-/* A write transaction (SQLite: BEGIN IMMEDIATE; waits up to 5 s for another process's). BM_E_STORE_BUSY, BM_E_STORE. */
+/* How long a call waits for another process's transaction: 5 s until this is called. */
+void bm_store_set_patience(bm_store *store, unsigned milliseconds);
+
+/* Was the database found damaged? Then every call fails, and will until it is opened anew: nothing may be built upon what it says. */
+bool bm_store_is_damaged(const bm_store *store);
+
+/*
+ * Looks at what a damage strikes first, without reading everything: whether commits are missing from the end of the write-ahead log, and whether
+ * the last entries of the log (some dozens) are whole, with their certificates. Wants an open transaction. BM_E_STORE: what is wrong.
+ */
+BM_RESULT bm_store_check_end(bm_store *store);
+
+/* A write transaction (SQLite: BEGIN IMMEDIATE; waits for another process's). BM_E_STORE_BUSY, BM_E_STORE. */
 BM_RESULT bm_store_begin(bm_store *store);
 /* Durable when it returns BM_OK. */
 BM_RESULT bm_store_commit(bm_store *store);

@@ -1,5 +1,7 @@
 #include "store/store_sqlite.h"
 
+#include "store/store_sqlite_wal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -192,6 +194,9 @@ static BM_RESULT begin(bm_store *store)
     bm_query_pool *pool = bm_store_sqlite_pool(store);
 
     BM_CHECK(sqlite3_get_autocommit(pool->db), BM_E_STORE, "a transaction is open already");
+    /* SQLite opens a file that may only be read without a word, and begins a transaction that can write nothing. */
+    if (sqlite3_db_readonly(pool->db, "main") == 1)
+        return bm_query_failure(NULL, SQLITE_READONLY);
     return bm_query_simple(pool, BM_SQL_BEGIN);
 }
 
@@ -215,9 +220,31 @@ BM_RESULT bm_store_sqlite_in_transaction(bm_query_pool *pool)
     return bm_ok();
 }
 
+static void set_patience(bm_store *store, unsigned milliseconds)
+{
+    (void)sqlite3_busy_timeout(bm_store_sqlite_pool(store)->db, (int)milliseconds);
+}
+
+static bool is_damaged(const bm_store *store)
+{
+    return ((const bm_store_sqlite *)(const void *)store)->pool.damaged;
+}
+
+static BM_RESULT check_end(bm_store *store)
+{
+    bm_query_pool *pool = bm_store_sqlite_pool(store);
+
+    BM_TRY(bm_store_sqlite_in_transaction(pool));
+    BM_TRY(bm_store_sqlite_wal_check(sqlite3_filename_wal(sqlite3_db_filename(pool->db, "main"))));
+    return bm_store_sqlite_log_check_end(pool);
+}
+
 static const bm_store_ops sqlite_ops = {
     .name = "sqlite",
     .free = close_database,
+    .set_patience = set_patience,
+    .is_damaged = is_damaged,
+    .check_end = check_end,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

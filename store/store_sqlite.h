@@ -28,6 +28,9 @@ BM_RESULT bm_store_sqlite_anchor_note(bm_query_pool *pool, const uint8_t *sha256
 /* Appends to the log and says under which number. */
 BM_RESULT bm_store_sqlite_log_append(bm_query_pool *pool, const bm_store_log_entry *entry, uint64_t *seq);
 
+/* The last entries of the log are whole, follow from each other, and have their certificates. BM_E_STORE. */
+BM_RESULT bm_store_sqlite_log_check_end(bm_query_pool *pool);
+
 /* The device with this EK. */
 BM_RESULT bm_store_sqlite_device_by_ek(bm_query_pool *pool, const uint8_t *ek_sha256, bool *found, bm_device *device);
 

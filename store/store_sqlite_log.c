@@ -1,6 +1,8 @@
 #include "store/store_log.h"
 #include "store/store_sqlite.h"
 
+#define END_CHECKED 64 /* entries that are looked at when not all of them are */
+
 static BM_RESULT read_head(bm_query_pool *pool, uint64_t *seq, uint8_t *hash)
 {
     BM_AUTO_QUERY query = bm_query_begin(pool, BM_SQL_LOG_HEAD);
@@ -95,14 +97,15 @@ static BM_RESULT check_link(const bm_query *query, uint64_t expected, uint8_t *p
     return bm_bytes_copy_exact(BM_BYTES_ARRAY(hash), previous, BM_SHA256_SIZE);
 }
 
-static BM_RESULT check_chain(bm_query_pool *pool, uint64_t *count, uint64_t *issues)
+/* The chain behind entry `from`, whose hash is `previous`; `count` is the number of its last entry, or of the last that is good. */
+static BM_RESULT check_chain(bm_query_pool *pool, uint64_t from, uint8_t *previous, uint64_t *count, uint64_t *issues)
 {
     BM_AUTO_QUERY query = bm_query_begin(pool, BM_SQL_LOG_CHAIN);
-    uint8_t previous[BM_SHA256_SIZE] = {0};
     bool found;
 
-    *count = 0;
+    *count = from;
     *issues = 0;
+    bm_query_int(&query, (int64_t)from);
     for (;;) {
         bm_result link;
 
@@ -128,6 +131,38 @@ static BM_RESULT read_number(bm_query_pool *pool, bm_sql sql, uint64_t *value)
     return bm_ok();
 }
 
+static BM_RESULT check_is_end(uint64_t good, uint64_t last)
+{
+    if (good < last)
+        return bm_failf(BM_E_STORE, "the log is not whole: entry %llu: it and what follows is missing", (unsigned long long)good + 1);
+    return bm_ok();
+}
+
+static BM_RESULT read_hash(bm_query_pool *pool, uint64_t seq, uint8_t *hash)
+{
+    BM_AUTO_QUERY query = bm_query_begin(pool, BM_SQL_LOG_HASH);
+    bool found;
+
+    bm_query_int(&query, (int64_t)seq);
+    BM_TRY(bm_query_row(&query, &found));
+    if (!found)
+        return bm_failf(BM_E_STORE, "the log is not whole: entry %llu: it is missing", (unsigned long long)seq);
+    return bm_query_copy_blob(&query, 0, hash, BM_SHA256_SIZE);
+}
+
+BM_RESULT bm_store_sqlite_log_check_end(bm_query_pool *pool)
+{
+    uint8_t previous[BM_SHA256_SIZE] = {0};
+    uint64_t last, from, good, issues;
+
+    BM_TRY(read_number(pool, BM_SQL_LOG_LAST, &last));
+    from = last > END_CHECKED ? last - END_CHECKED : 0;
+    if (from > 0)
+        BM_TRY(read_hash(pool, from, previous));
+    BM_TRY(check_chain(pool, from, previous, &good, &issues));
+    return check_is_end(good, last);
+}
+
 BM_RESULT bm_store_sqlite_log_verify(bm_store *store, uint64_t *count)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
@@ -135,13 +170,13 @@ BM_RESULT bm_store_sqlite_log_verify(bm_store *store, uint64_t *count)
     uint64_t certificates;
     uint64_t good;
     uint64_t issues;
+    uint8_t previous[BM_SHA256_SIZE] = {0};
 
     /* Read before the chain: another process may append meanwhile, and then the chain is longer, never shorter. */
     BM_TRY(read_number(pool, BM_SQL_LOG_LAST, &last));
     BM_TRY(read_number(pool, BM_SQL_CERTIFICATE_COUNT, &certificates));
-    BM_TRY(check_chain(pool, &good, &issues));
-    if (good < last)
-        return bm_failf(BM_E_STORE, "the log is not whole: entry %llu: it and what follows is missing", (unsigned long long)good + 1);
+    BM_TRY(check_chain(pool, 0, previous, &good, &issues));
+    BM_TRY(check_is_end(good, last));
     if (issues < certificates)
         return bm_fail(BM_E_STORE, "the log is not whole: there are certificates that no entry is about");
     *count = good;
