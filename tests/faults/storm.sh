@@ -2,12 +2,9 @@
 # storm.sh KILLS: so many kill -9 of the processes of two birthmarkd on one database, at random moments of a run of
 # provisionings: every certificate that a device holds is in the database, no identity has two EKs, no serial is there
 # twice, and the log verifies.
-. "$(dirname "$0")/../lab/lab.sh"
+. "$(dirname "$0")/faults.sh"
 kills=$1
-lab_begin
-LAB_NO_TRUST=1 lab_ca one
-"$SWARM" vendor "$LAB/vendor.key" "$LAB/vendor.crt"
-lab_ctl one trust add --class discrete "$LAB/vendor.crt" >"$LAB/trust.log"
+faults_begin
 lab_server one one --servers 2
 lab_server two one --servers 2
 
@@ -26,5 +23,5 @@ lab_wait 30 lab_healthy two || lab_die "the second is not healthy"
 lab_say "what the devices hold is what the database has"
 lab_server_crash one
 lab_server_crash two
-"$SWARM" check "$LAB/ca-one/database/birthmark.db" "$LAB"/held.*
+"$SWARM" check "$FAULTS_DATABASE" "$LAB"/held.*
 lab_ctl one log verify

@@ -3,6 +3,7 @@
  *
  *   swarm vendor KEY.pem CERT.pem              make a TPM vendor's CA
  *   swarm storm [options]                      provision until so many processes of birthmarkd were killed; see the options
+ *   swarm try URL CA KEY CERT SERIAL HELD      one new device, each call once; says how it ended, and exits 1 unless it got its certificate
  *   swarm check DATABASE HELD...               is every certificate in these files in the database, and is that whole?
  */
 #include "swarm_check.h"
@@ -27,6 +28,9 @@
 #define WORKERS_MAX 32
 #define KEPT 4          /* devices of a worker that come again */
 #define CONTESTED 40    /* identities that devices of several workers claim */
+#define SHARE 3         /* kills for each provisioning, where there is time */
+#define MOMENT_US 5000
+#define MOMENTS_MAX 60
 #define PATIENCE_S 60   /* so long a device tries one call */
 
 typedef struct {
@@ -181,16 +185,28 @@ static bool one_failed(void)
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
 }
 
+static void pause_for(uint32_t microseconds)
+{
+    const struct timespec wait = {.tv_sec = microseconds / 1000000, .tv_nsec = (long)(microseconds % 1000000) * 1000};
+
+    (void)nanosleep(&wait, NULL);
+}
+
+/* A random moment; where the machine is so slow that nearly nothing is provisioned between the kills, a later one. */
+static void await_moment(const storm_options *options, const storm_count *count, unsigned done, uint64_t *random)
+{
+    for (unsigned i = 0; i < MOMENTS_MAX && SHARE * atomic_load(&count->provisioned) < done; i++)
+        pause_for(MOMENT_US);
+    pause_for(swarm_below(random, 2 * options->pause_ms * 1000 + 1));
+}
+
 /* Kills until there were enough; false when a worker failed. */
-static bool kill_all(const storm_options *options, swarm_killed *killed)
+static bool kill_all(const storm_options *options, const storm_count *count, swarm_killed *killed)
 {
     uint64_t random = options->seed;
 
     for (unsigned done = 0; done < options->kills;) {
-        uint32_t pause = swarm_below(&random, 2 * options->pause_ms * 1000 + 1);
-        const struct timespec wait = {.tv_sec = pause / 1000000, .tv_nsec = (long)(pause % 1000000) * 1000};
-
-        (void)nanosleep(&wait, NULL);
+        await_moment(options, count, done, &random);
         if (one_failed())
             return false;
         done += swarm_kill_one(options->monitors[swarm_below(&random, (uint32_t)options->monitor_count)], &random, killed);
@@ -229,13 +245,46 @@ static int storm(const storm_options *options)
         if (pids[i] < 0)
             return 1; /* those that run end with us */
     }
-    good = kill_all(options, &killed);
+    good = kill_all(options, count, &killed);
     atomic_store(&count->stop, true);
     good = await_workers(pids, options->workers) && good;
     (void)printf("kills %u: server %u, ledger %u, keeper %u, starting %u; provisioned %u, repeated %u, refused %u, calls made again %u\n",
                  killed.server + killed.ledger + killed.keeper + killed.starting, killed.server, killed.ledger, killed.keeper,
                  killed.starting, atomic_load(&count->provisioned), atomic_load(&count->repeated), atomic_load(&count->refused),
                  atomic_load(&count->again));
+    return good ? 0 : 1;
+}
+
+/* Says how a call ended; true when it was done. */
+static bool tell(const char *call_name, swarm_end end, const swarm_reply *reply)
+{
+    (void)printf("%s: %s\n", call_name, end == SWARM_DONE ? "ok" : reply->error);
+    if (end != SWARM_DONE && reply->problem.detail[0] != 0)
+        (void)printf("detail: %s\n", reply->problem.detail);
+    (void)fflush(stdout);
+    return end == SWARM_DONE;
+}
+
+/* One device, which tries each call once. */
+static int try_once(char **argv)
+{
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    CURL *client = swarm_client(argv[3]);
+    make_vendor vendor;
+    swarm_device device;
+    swarm_reply reply;
+    int held = open(argv[7], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    bool good;
+
+    swarm_read_vendor(argv[4], argv[5], &vendor);
+    swarm_device_init(&device, &vendor, BM_EK_L2, BM_KEY_ECC256, argv[6]);
+    good = tell("getChallenge", swarm_challenge(client, argv[2], &device, &reply), &reply) &&
+           tell("getCertificate", swarm_certificate(client, argv[2], &device, &der, &reply), &reply) &&
+           swarm_held(held, bm_buf_view(&der)).code == BM_OK;
+    swarm_device_fini(&device);
+    curl_easy_cleanup(client);
+    X509_free(vendor.certificate);
+    EVP_PKEY_free(vendor.key);
     return good ? 0 : 1;
 }
 
@@ -295,6 +344,8 @@ int main(int argc, char **argv)
 
     if (argc == 4 && strcmp(argv[1], "vendor") == 0)
         return swarm_write_vendor(argv[2], argv[3]) ? 0 : 1;
+    if (argc == 8 && strcmp(argv[1], "try") == 0)
+        return try_once(argv);
     if (argc >= 3 && strcmp(argv[1], "check") == 0) {
         bm_result result = swarm_check(argv[2], argv + 3, argc - 3);
 
@@ -305,6 +356,7 @@ int main(int argc, char **argv)
     if (argc >= 3 && strcmp(argv[1], "storm") == 0 && parse(argc - 1, argv + 1, &options))
         return storm(&options);
     (void)fprintf(stderr, "usage: swarm vendor KEY CERT | check DATABASE HELD... |\n"
+                          "       swarm try URL CA KEY CERT SERIAL HELD |\n"
                           "       swarm storm --url URL... --monitor PID... --ca FILE --key FILE --cert FILE --held PREFIX\n"
                           "                   [--kills N] [--pause MS] [--workers N] [--seed N]\n");
     return 2;
