@@ -33,15 +33,17 @@ static void write_file(const char *path, bm_bytes bytes)
     assert_int_equal(close(fd), 0);
 }
 
-/* Puts noise over some bytes of a file. */
+/* Turns every bit of some bytes of a file. */
 static void damage(const char *path, off_t at, size_t size)
 {
-    int fd = open(path, O_WRONLY);
-    uint8_t noise[PAGE];
+    int fd = open(path, O_RDWR);
+    uint8_t bytes[PAGE];
 
-    assert_true(fd >= 0 && size <= sizeof(noise));
-    memset(noise, 0xA5, sizeof(noise));
-    assert_int_equal(pwrite(fd, noise, size, at), size);
+    assert_true(fd >= 0 && size <= sizeof(bytes));
+    assert_int_equal(pread(fd, bytes, size, at), size);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)~bytes[i];
+    assert_int_equal(pwrite(fd, bytes, size, at), size);
     assert_int_equal(close(fd), 0);
 }
 
