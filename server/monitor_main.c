@@ -6,6 +6,7 @@
 #include "server/monitor_child.h"
 #include "server/monitor_gifts.h"
 #include "server/monitor_user.h"
+#include "server/sandbox.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -354,6 +355,7 @@ static BM_RESULT run(monitor_self *monitor)
     if (result.code == BM_E_IO)
         return bm_failf(BM_E_IO, "--listen %s: %s", options->listen, result.detail);
     BM_TRY(result);
+    BM_TRY(bm_sandbox_enter_monitor());
     make_children(monitor);
     return loop(monitor);
 }

@@ -45,6 +45,26 @@ static const int ledger[] = {
     SCMP_SYS(nanosleep), SCMP_SYS(statx), END,
 };
 
+/*
+ * What the monitor has no business with once its sockets are there. It starts the others, so it must be able to do what they do when they begin;
+ * what is here they never do either.
+ */
+static const int not_for_monitor[] = {
+    SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise), SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(mount), SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(fsopen), SCMP_SYS(fspick), SCMP_SYS(open_tree),
+    SCMP_SYS(move_mount), SCMP_SYS(mount_setattr), SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid),
+    SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setfsuid), SCMP_SYS(setfsgid), SCMP_SYS(setgroups), SCMP_SYS(personality),
+    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(io_setup), SCMP_SYS(bpf), SCMP_SYS(userfaultfd),
+    SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(perf_event_open), SCMP_SYS(shmget), SCMP_SYS(shmat),
+    SCMP_SYS(msgget), SCMP_SYS(semget), SCMP_SYS(inotify_init1), SCMP_SYS(fanotify_init), SCMP_SYS(open_by_handle_at), SCMP_SYS(execveat),
+    SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load),
+    SCMP_SYS(reboot), SCMP_SYS(syslog), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(settimeofday),
+    SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex), SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(iopl),
+    SCMP_SYS(ioperm), SCMP_SYS(pkey_mprotect), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), END,
+};
+
 #ifdef BM_SANITIZED
 /* What the sanitizers' run time does: its reports, and the end of the process. */
 static const int sanitized[] = {
@@ -59,15 +79,20 @@ static const int *const lists[BM_PROCESS_COUNT] = {
     [BM_PROCESS_KEEPER] = keeper,
 };
 
-static int allow(scmp_filter_ctx filter, const int *calls)
+static int add(scmp_filter_ctx filter, uint32_t action, const int *calls)
 {
     int rc = 0;
 
     for (size_t i = 0; calls[i] != END && rc == 0; i++)
         /* A call that this architecture does not have has a pseudo number below zero. */
         if (calls[i] >= 0)
-            rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+            rc = seccomp_rule_add(filter, action, calls[i], 0);
     return rc;
+}
+
+static int allow(scmp_filter_ctx filter, const int *calls)
+{
+    return add(filter, SCMP_ACT_ALLOW, calls);
 }
 
 /* Memory may be had, but none that can be executed. */
@@ -199,6 +224,35 @@ BM_RESULT bm_sandbox_enter(bm_process process, const char *directory)
     filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
     rc = fill(filter, process);
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    seccomp_release(filter);
+    if (rc != 0)
+        return bm_failf(BM_E_IO, "seccomp: %s", strerror(-rc));
+    return bm_ok();
+}
+
+/* An error, and not the end: with the monitor everything ends. */
+static int forbid(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp types = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = TIOCSTI};
+    int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+    if (rc == 0)
+        rc = add(filter, SCMP_ACT_ERRNO(EPERM), not_for_monitor);
+    return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, types);
+}
+
+BM_RESULT bm_sandbox_enter_monitor(void)
+{
+    scmp_filter_ctx filter;
+    int rc;
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return bm_failf(BM_E_IO, "prctl: %s", strerror(errno));
+    filter = seccomp_init(SCMP_ACT_ALLOW);
+    BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
+    rc = forbid(filter);
     if (rc == 0)
         rc = seccomp_load(filter);
     seccomp_release(filter);

@@ -22,6 +22,10 @@
 int birthmarkd_main(int argc, char **argv);
 bm_result __real_bm_sandbox_enter(bm_process process, const char *directory);
 bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory);
+bm_result __real_bm_sandbox_enter_monitor(void);
+bm_result __wrap_bm_sandbox_enter_monitor(void);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 bm_result __real_bm_channel_receive(int fd, bm_buf *datagram, bool *got);
 bm_result __wrap_bm_channel_receive(int fd, bm_buf *datagram, bool *got);
 int __real_execve(const char *path, char *const arguments[], char *const environment[]);
@@ -33,6 +37,7 @@ static struct {
     escape_scene scene;
     char *page;     /* of the orders; NULL: there is no guest yet */
     bool confined;  /* the sandbox is shut */
+    bool hasty;     /* this is the monitor */
 } guest;
 
 static const char *const end_names[] = {[NOT_TRIED] = "-",
@@ -40,6 +45,11 @@ static const char *const end_names[] = {[NOT_TRIED] = "-",
                                         [REFUSED] = "refused",
                                         [REFUSED_BY_LANDLOCK] = "refused",
                                         [NOTHING_COMES_OF_IT] = "nothing"};
+
+static const char *name_of(bm_process process)
+{
+    return process == ESCAPE_MONITOR ? "monitor" : bm_process_name(process);
+}
 
 static bool is_tried(const escape_way *way, bm_process process)
 {
@@ -55,10 +65,10 @@ static bool is_tried(const escape_way *way, bm_process process)
 static void list(const escape_way *way)
 {
     for (; way->name != NULL; way++)
-        for (unsigned i = 0; i < BM_PROCESS_COUNT; i++)
+        for (unsigned i = 0; i < ESCAPE_COUNT; i++)
             if (is_tried(way, (bm_process)i))
-                printf("%s %s %s %s\n", bm_process_name((bm_process)i), way->name, end_names[way->ends[i]],
-                       way->says != NULL ? way->says : "errno=");
+                printf("%s %s %s %s\n", name_of((bm_process)i), way->name, end_names[way->ends[i]],
+                       way->says != NULL ? way->says : i == ESCAPE_MONITOR ? "errno=1 Operation" : "errno=");
 }
 
 static const escape_way *find(const escape_way *way, const char *name)
@@ -70,7 +80,7 @@ static const escape_way *find(const escape_way *way, const char *name)
 
 static void obey(void)
 {
-    const char *process = bm_process_name(guest.scene.process);
+    const char *process = name_of(guest.scene.process);
     size_t size = strlen(process);
     char said[ESCAPE_TEXT_SIZE] = "there is no such way";
     char ordered = 'O';
@@ -115,6 +125,28 @@ static void map_orders(const char *path)
         abort();
     (void)close(fd);
     guest.page = page;
+}
+
+bm_result __wrap_bm_sandbox_enter_monitor(void)
+{
+    const char *path = getenv(ESCAPE_ENVIRONMENT);
+    bm_result result;
+
+    if (path != NULL) {
+        set_scene(ESCAPE_MONITOR, NULL);
+        map_orders(path);
+    }
+    result = __real_bm_sandbox_enter_monitor();
+    guest.confined = guest.hasty = result.code == BM_OK && guest.page != NULL;
+    return result;
+}
+
+/* The monitor comes by here whenever it wakes. */
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+    if (guest.confined)
+        obey();
+    return __real_waitpid(pid, status, options);
 }
 
 bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory)
@@ -163,7 +195,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
     int rc = __real_clock_gettime(clock, now);
 
-    if (rc == 0 && clock == CLOCK_MONOTONIC && guest.page == NULL) {
+    if (rc == 0 && clock == CLOCK_MONOTONIC && guest.hasty) {
         int64_t fast = ((int64_t)now->tv_sec * 1000 + now->tv_nsec / 1000000) * HASTE;
 
         *now = (struct timespec){.tv_sec = fast / 1000, .tv_nsec = fast % 1000 * 1000000};

@@ -15,11 +15,14 @@
 #define ESCAPE_ENVIRONMENT "BIRTHMARK_ESCAPE"
 #define ESCAPE_PAGE_SIZE 4096
 #define ESCAPE_TEXT_SIZE 128
+/* The monitor, beside the processes that it starts. */
+#define ESCAPE_MONITOR BM_PROCESS_COUNT
+#define ESCAPE_COUNT (BM_PROCESS_COUNT + 1)
 
 /* What an attacker finds in a process, and what the guest opened before the sandbox was shut, so that it has something to try with. */
 typedef struct {
     bm_process process;
-    pid_t monitor;
+    pid_t monitor;         /* or another that is not to be harmed: the monitor's own parent */
     const char *directory; /* the ledger's; "/" in the others */
     char key[512];         /* a sealed key beside that directory */
     char victim[64];       /* the monitor's memory, by its name in /proc */
@@ -42,7 +45,7 @@ typedef enum {
 typedef struct {
     const char *name;
     void (*go)(const escape_scene *scene, char said[ESCAPE_TEXT_SIZE]); /* says how it ended */
-    escape_end ends[BM_PROCESS_COUNT];
+    escape_end ends[ESCAPE_COUNT];
     bool loose;       /* the sanitizers' run time needs this call: not tried in a build with it */
     const char *says; /* of a way that is REFUSED: what must be said; NULL: any error of the kernel */
 } escape_way;

@@ -16,7 +16,7 @@ BIRTHMARK_ESCAPE=$orders BIRTHMARKD=$BIRTHMARKD_ESCAPE lab_server one one --plai
 port=${LAB_URL[one]##*:}
 monitor=${LAB_PID[server-one]}
 exec 7<"$LAB/server-one.log"
-declare -A DIED=([server]=0 [ledger]=0 [keeper]=0)
+declare -A DIED=([server]=0 [ledger]=0 [keeper]=0 [monitor]=0)
 
 # health: the status that the server answers to a look at its health, which goes through every process; or nothing.
 health() {
@@ -49,7 +49,11 @@ read_log() {
 # ended PROCESS: the order was carried out; ENDED is what came of it.
 ended() {
     local page
-    health >/dev/null
+    if [[ $1 == monitor ]]; then
+        kill -CHLD "$monitor" # it looks whether a child has ended
+    else
+        health >/dev/null
+    fi
     read_log
     IFS= read -r -d '' page <"$orders" || true
     if [[ ${page:0:1} == D ]]; then
@@ -73,7 +77,7 @@ try() {
     lab_wait 60 healthy || lab_die "$1: $2: the service does not go on"
 }
 
-lab_say "$(wc -l <"$LAB/ways") ways out of server, ledger and keeper ($how)"
+lab_say "$(wc -l <"$LAB/ways") ways out of monitor, server, ledger and keeper ($how)"
 declare -A TURN=([server]=0 [ledger]=1 [keeper]=2)
 turn=0
 tried=0
@@ -83,7 +87,7 @@ while read -r process way end says; do
         turn=$((turn + 1))
         last=$way
     fi
-    if [[ $how == some && $end != nothing && $says == errno= ]] && ((turn % 3 != TURN[$process])); then
+    if [[ $how == some && $process != monitor && $end != nothing && $says == errno= ]] && ((turn % 3 != TURN[$process])); then
         continue
     fi
     try "$process" "$way" "$end" "$says"
