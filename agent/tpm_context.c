@@ -33,6 +33,7 @@ static const struct {
     {TPM2_RC_VALUE, "this TPM does not support the key or the handle: choose another --key or --handle"},
     {TSS2_SYS_RC_MALFORMED_RESPONSE, "the TPM's answer came damaged: run it again"},
     {TSS2_SYS_RC_INSUFFICIENT_RESPONSE, "the TPM's answer was cut off: run it again"},
+    {TSS2_ESYS_RC_RSP_AUTH_FAILED, "the TPM's answer was changed on its way: run it again; if it stays, somebody may be on the TPM's bus"},
     {TPM2_RC_HIERARCHY, "the hierarchy is disabled: enable it in the firmware's set-up"},
 };
 
@@ -102,35 +103,58 @@ bool bm_tpm_context_is_managed(const char *tcti)
     return true;
 }
 
+static void disconnect(bm_tpm_context *context)
+{
+    if (context->esys != NULL)
+        Esys_Finalize(&context->esys);
+    if (context->tcti != NULL)
+        Tss2_TctiLdr_Finalize(&context->tcti);
+}
+
+static BM_RESULT connect_to(bm_tpm_context *context)
+{
+    TSS2_RC rc = Tss2_TctiLdr_Initialize(context->conf, &context->tcti);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return bm_failf(BM_E_TPM_UNREACHABLE, "%s cannot be opened (0x%x, %s)", context->conf, rc, Tss2_RC_Decode(rc));
+    rc = Esys_Initialize(&context->esys, context->tcti, NULL);
+    if (rc != TSS2_RC_SUCCESS) {
+        disconnect(context);
+        return bm_failf(BM_E_TPM_UNREACHABLE, "%s cannot be used (0x%x, %s)", context->conf, rc, Tss2_RC_Decode(rc));
+    }
+    return bm_ok();
+}
+
 BM_RESULT bm_tpm_context_open(const char *tcti, bm_tpm_context *context)
 {
-    bm_tpm_context opened = {.managed = bm_tpm_context_is_managed(tcti)};
+    bm_tpm_context opened = {.conf = tcti, .managed = bm_tpm_context_is_managed(tcti)};
     int64_t start = bm_clock_ns();
-    TSS2_RC rc;
 
     /* The TSS writes several lines to stderr for each error, which we say in one: whoever wants them sets TSS2_LOG. */
     (void)setenv("TSS2_LOG", "all+NONE", 0);
-    rc = Tss2_TctiLdr_Initialize(tcti, &opened.tcti);
-    if (rc != TSS2_RC_SUCCESS)
-        return bm_failf(BM_E_TPM_UNREACHABLE, "%s cannot be opened (0x%x, %s)", tcti, rc, Tss2_RC_Decode(rc));
-    rc = Esys_Initialize(&opened.esys, opened.tcti, NULL);
-    if (rc != TSS2_RC_SUCCESS) {
-        Tss2_TctiLdr_Finalize(&opened.tcti);
-        return bm_failf(BM_E_TPM_UNREACHABLE, "%s cannot be used (0x%x, %s)", tcti, rc, Tss2_RC_Decode(rc));
-    }
+    BM_TRY(connect_to(&opened));
     opened.spent = bm_clock_ns() - start;
     *context = opened;
     return bm_ok();
+}
+
+/* After an answer that did not come or was damaged ESYS sends nothing any more: over another connection what is ours is flushed. */
+static void flush_anew(bm_tpm_context *context)
+{
+    disconnect(context);
+    if (connect_to(context).code != BM_OK)
+        return;
+    context->left = false;
+    bm_tpm_sweep(context);
 }
 
 void bm_tpm_context_close(bm_tpm_context *context)
 {
     while (context->owned_count > 0)
         bm_tpm_context_flush(context, context->owned[context->owned_count - 1]);
-    if (context->esys != NULL)
-        Esys_Finalize(&context->esys);
-    if (context->tcti != NULL)
-        Tss2_TctiLdr_Finalize(&context->tcti);
+    if (context->left && !context->managed)
+        flush_anew(context);
+    disconnect(context);
 }
 
 BM_RESULT bm_tpm_context_begin(const bm_tpm_context *context, bm_tpm_attempt *attempt)

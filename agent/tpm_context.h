@@ -14,6 +14,7 @@
 
 /* An open TPM. `owned` are the transient objects and sessions that are ours now. */
 typedef struct {
+    const char *conf; /* for the TCTI loader; the caller's */
     ESYS_CONTEXT *esys;
     TSS2_TCTI_CONTEXT *tcti;
     bool managed; /* a resource manager stands between, so that others may be using the TPM */
@@ -38,12 +39,15 @@ typedef struct {
 } bm_tpm_handles;
 
 /*
- * Opens the TPM that the TCTI configuration names ("device:/dev/tpmrm0", "swtpm:path=..."). BM_E_TPM_UNREACHABLE. What it opened is
- * closed by bm_tpm_context_close.
+ * Opens the TPM that the TCTI configuration names ("device:/dev/tpmrm0", "swtpm:path=..."), which must outlive it. BM_E_TPM_UNREACHABLE.
+ * What it opened is closed by bm_tpm_context_close.
  */
 BM_RESULT bm_tpm_context_open(const char *tcti, bm_tpm_context *context);
 
-/* Closes; a zero context is fine. For BM_AUTO. */
+/*
+ * Flushes what is ours and closes; a zero context is fine. For BM_AUTO. Where something was left and there is no resource manager, it tries
+ * once more over another connection; `left` says afterwards whether that helped.
+ */
 void bm_tpm_context_close(bm_tpm_context *context);
 
 /* Is this TCTI one with a resource manager behind it (or one that we do not know, where others may be at work too)? */

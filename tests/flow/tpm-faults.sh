@@ -2,12 +2,15 @@
 # tpm-faults.sh KIND [FORM]: an enrolment fails at each of its TPM commands in turn. KIND: the TPM carries it out and the
 # connection breaks (lost), it breaks before (unsent), the response ends early (cut), or the TPM answers with an error
 # (answered: RETRY, NV_RATE, LOCKOUT, SESSION_MEMORY, OBJECT_MEMORY, FAILURE in turn). The agent says one sentence, leaves
-# no half of an identity, and the next run succeeds, with nothing in the TPM but the key. FORM: a device's first enrolment
-# (first), with RSA keys (rsa), a renewal (renew), one with another key (replace). FAULT_EVERY=N: every N-th command.
+# no half of an identity, and the next run succeeds, with nothing in the TPM but the key; where the connection holds,
+# nothing is left by the run that failed. FORM: a device's first enrolment
+# (first), with RSA keys (rsa), with an EK of the high range and SHA-384 (high), a renewal (renew), one with another key
+# (replace). FAULT_EVERY=N: every N-th command.
 . "$(dirname "$0")/../lab/lab.sh"
 kind=$1 form=${2:-first} ek=L-2 options=(--key ecc256)
 case $form in
 rsa) ek=L-1 options=(--key rsa2048) ;;
+high) ek=H-3 options=(--key ecc384) ;;
 renew) options+=(--renew) ;;
 replace) options=(--key ecc384 --renew) ;;
 esac
@@ -79,6 +82,9 @@ for ((n = every > 1 ? 2 : 1; n <= count; n += every)); do
     lab_fault_run t one p SN1 "${options[@]}"
     ((LAB_RC == 0 || LAB_RC == 2)) || lab_die "the TPM failed, and the run ended with $LAB_RC"
     no_half
+    if [[ $kind == cut || $kind == answered ]]; then
+        lab_tpm_clean t
+    fi
     lab_next_run t one SN1 "${options[@]}"
     fault_end
 done

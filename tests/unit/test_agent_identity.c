@@ -294,6 +294,37 @@ static void test_a_file_of_endless_size_is_refused(void **state)
     assert_code(bm_identity_read(&identity, "device.crt", &content, &found), BM_E_IO);
 }
 
+static void test_the_mark_of_a_run_stays_until_it_is_taken_away(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+
+    assert_false(bm_identity_is_marked(&identity));
+    assert_ok(bm_identity_open(f->path, &identity));
+    assert_false(bm_identity_is_marked(&identity));
+    assert_ok(bm_identity_mark(&identity));
+    assert_ok(bm_identity_mark(&identity));
+    bm_identity_close(&identity);
+    assert_ok(bm_identity_open(f->path, &identity));
+    assert_true(bm_identity_is_marked(&identity));
+    bm_identity_unmark(&identity);
+    assert_false(bm_identity_is_marked(&identity));
+    bm_identity_unmark(&identity);
+}
+
+static void test_a_mark_is_no_way_to_another_file(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+
+    assert_ok(bm_identity_open(f->path, &identity));
+    assert_int_equal(symlinkat("../elsewhere", identity.fd, ".loaded"), 0);
+    assert_code(bm_identity_mark(&identity), BM_E_IO);
+    assert_true(bm_identity_is_marked(&identity));
+    bm_identity_unmark(&identity);
+    assert_int_not_equal(faccessat(identity.fd, "../elsewhere", F_OK, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_looking_makes_nothing_and_finds_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_places_that_are_no_directory_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_of_endless_size_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_mark_of_a_run_stays_until_it_is_taken_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_mark_is_no_way_to_another_file, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static void test_the_tpms_state_is_told_from_what_is_wrong_with_a_command(void *
     static const TSS2_RC about_command[] = {TPM2_RC_VALUE, TPM2_RC_CURVE, TPM2_RC_HANDLE | TPM2_RC_H, TPM2_RC_ATTRIBUTES,
                                             TPM2_RC_COMMAND_CODE, TPM2_RC_NV_AUTHORIZATION, TPM2_RC_NV_SPACE, TSS2_ESYS_RC_BAD_VALUE};
     static const TSS2_RC about_state[] = {TPM2_RC_LOCKOUT, TPM2_RC_FAILURE, TPM2_RC_INITIALIZE, TSS2_SYS_RC_MALFORMED_RESPONSE,
-                                          TSS2_ESYS_RC_INSUFFICIENT_RESPONSE};
+                                          TSS2_ESYS_RC_INSUFFICIENT_RESPONSE, TSS2_ESYS_RC_RSP_AUTH_FAILED};
 
     (void)state;
     for (size_t i = 0; i < COUNT(about_command); i++)

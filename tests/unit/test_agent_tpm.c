@@ -270,6 +270,42 @@ static void test_only_keys_of_our_template_are_ours(void **state)
     assert_int_equal(bm_tpm_ik_type_of(bm_bytes_of(NULL, 0)), BM_KEY_NONE);
 }
 
+/* The TPM2B_PUBLIC of the storage key above our identity keys, with one 16-bit field of it changed; 0: none. */
+static bool is_parent_with(size_t offset, uint16_t value)
+{
+    BM_AUTO_BUF area = BM_BUF_EMPTY;
+    TPM2B_PUBLIC parent = {.publicArea = {.type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = 0x00030472}};
+    TPMS_ECC_PARMS *ecc = &parent.publicArea.parameters.eccDetail;
+
+    ecc->symmetric = (TPMT_SYM_DEF_OBJECT){.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
+    ecc->scheme.scheme = TPM2_ALG_NULL;
+    ecc->curveID = TPM2_ECC_NIST_P256;
+    ecc->kdf.scheme = TPM2_ALG_NULL;
+    parent.publicArea.unique.ecc.x.size = 32;
+    parent.publicArea.unique.ecc.y.size = 32;
+    assert_ok(bm_tpm_object_put_public(&area, &parent));
+    if (offset != 0) {
+        area.data[offset] = (uint8_t)(value >> 8);
+        area.data[offset + 1] = (uint8_t)value;
+    }
+    return bm_tpm_ik_is_parent(bm_buf_view(&area));
+}
+
+static void test_only_the_storage_key_that_we_make_is_ours(void **state)
+{
+    (void)state;
+    assert_true(is_parent_with(0, 0));
+    assert_false(is_parent_with(2, TPM2_ALG_RSA));
+    assert_false(is_parent_with(4, TPM2_ALG_SHA384)); /* nameAlg */
+    assert_false(is_parent_with(6, 0x0001));          /* attributes, restricted CLEAR and sign SET among them */
+    assert_false(is_parent_with(8, 0x0072));          /* attributes, noDA CLEAR */
+    assert_false(is_parent_with(12, TPM2_ALG_NULL));  /* symmetric */
+    assert_false(is_parent_with(14, 256));
+    assert_false(is_parent_with(18, TPM2_ALG_ECDH));  /* scheme */
+    assert_false(is_parent_with(20, TPM2_ECC_NIST_P384));
+    assert_false(bm_tpm_ik_is_parent(bm_bytes_of(NULL, 0)));
+}
+
 static void test_key_files_are_read_as_they_were_written(void **state)
 {
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
@@ -369,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_public_areas_pass_through_the_tss_unchanged),
         cmocka_unit_test(test_public_areas_that_are_none_are_refused),
         cmocka_unit_test(test_only_keys_of_our_template_are_ours),
+        cmocka_unit_test(test_only_the_storage_key_that_we_make_is_ours),
         cmocka_unit_test(test_key_files_are_read_as_they_were_written),
         cmocka_unit_test(test_other_key_files_are_refused),
         cmocka_unit_test(test_a_refusal_is_said_with_its_code_and_advice),
