@@ -86,6 +86,12 @@ static bool is_proper(const atk_tpm *tpm, const char *device)
     return good;
 }
 
+/* The name that was asked for, or one that the server derived, where the profile says so. */
+static bool is_own_name(const atk_tpm *tpm, const char *device)
+{
+    return strcmp(tpm->profile, "by-ek") == 0 ? strncmp(device, "ek-", 3) == 0 : strcmp(device, tpm->identity) == 0;
+}
+
 void atk_guard_certificate(atk_server *server, atk_tpm *tpm, atk_reply *reply)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
@@ -102,7 +108,7 @@ void atk_guard_certificate(atk_server *server, atk_tpm *tpm, atk_reply *reply)
     bm_buf_move(&tpm->issued, &answer.certificate);
     if (!is_proper(tpm, answer.device))
         (void)snprintf(reply->code, sizeof(reply->code), "certificate-not-proper");
-    else if (tpm->profile[0] == 0 && strcmp(answer.device, tpm->identity) != 0)
+    else if (!is_own_name(tpm, answer.device))
         (void)snprintf(reply->code, sizeof(reply->code), "certificate-of-another");
     bm_reply_certificate_fini(&answer);
 }

@@ -163,17 +163,24 @@ static void cut(atk_case *c, atk_line *line)
     bytes->size = (size_t)size;
 }
 
-static void put_times(atk_line *line, bm_buf *to)
+/* HEX [times=N], or another TPM's field. */
+static void put_bytes(atk_case *c, atk_line *line, bm_buf *to)
 {
-    const char *hex = atk_word(line, 2);
+    if (line->count > 2 && strchr(line->word[2], '.') != NULL) {
+        atk_need(bm_buf_put(to, bm_buf_view(field(c, line, 2))), "bytes");
+    } else {
+        const char *hex = atk_word(line, 2);
 
-    for (int64_t i = atk_number(line, "times", 1); i > 0; i--)
-        atk_put_hex(line, hex, to);
+        for (int64_t i = atk_number(line, "times", 1); i > 0; i--)
+            atk_put_hex(line, hex, to);
+    }
 }
 
 static void append(atk_case *c, atk_line *line)
 {
-    put_times(line, field(c, line, 1));
+    bm_buf *bytes = field(c, line, 1);
+
+    put_bytes(c, line, bytes);
 }
 
 static void prepend(atk_case *c, atk_line *line)
@@ -181,7 +188,7 @@ static void prepend(atk_case *c, atk_line *line)
     bm_buf *bytes = field(c, line, 1);
     BM_AUTO_BUF made = BM_BUF_EMPTY;
 
-    put_times(line, &made);
+    put_bytes(c, line, &made);
     atk_need(bm_buf_put(&made, bm_buf_view(bytes)), "bytes");
     bm_buf_move(bytes, &made);
 }
@@ -191,7 +198,7 @@ static void set(atk_case *c, atk_line *line)
     bm_buf *bytes = field(c, line, 1);
 
     bm_buf_clear(bytes);
-    put_times(line, bytes);
+    put_bytes(c, line, bytes);
 }
 
 /* member A NAME RAW, again A NAME RAW, drop A NAME: the JSON of its requests. */
