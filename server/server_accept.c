@@ -14,6 +14,7 @@
 
 #define BACKLOG 0 /* the monitor has called listen() */
 #define PAUSE_MS 200
+#define TURN_MAX 16   /* fewer than the descriptors that are kept: one that makes room is closed at the end of the turn */
 #define LAST_MAX 4096 /* of the queue at the end: no queue is longer */
 
 struct bm_server_accept {
@@ -22,6 +23,7 @@ struct bm_server_accept {
     void *context;
     struct evconnlistener *listener; /* NULL: stopped */
     struct event *resume;            /* after a pause */
+    unsigned turn;                   /* how many came since the last pause */
     bool held;
     bm_log_seldom limited;
 };
@@ -73,17 +75,26 @@ static void take(bm_server_accept *accept, int fd, const struct sockaddr *from)
     }
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size, void *context)
-{
-    (void)listener;
-    (void)size;
-    take(context, fd, address);
-}
-
 static void set_listening(bm_server_accept *accept, bool listening)
 {
     if (accept->listener != NULL)
         (void)(listening ? evconnlistener_enable(accept->listener) : evconnlistener_disable(accept->listener));
+}
+
+/* After some the others have their turn. */
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size, void *context)
+{
+    const struct timeval next_turn = {0};
+    bm_server_accept *accept = context;
+
+    (void)listener;
+    (void)size;
+    if (++accept->turn == TURN_MAX) {
+        accept->turn = 0;
+        set_listening(accept, false);
+        (void)event_add(accept->resume, &next_turn);
+    }
+    take(accept, fd, address);
 }
 
 /* Out of descriptors or memory: accepting goes on after a pause, instead of trying in a circle. */

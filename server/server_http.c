@@ -277,6 +277,12 @@ static void take_head(bm_server_connection *connection, struct evbuffer *input, 
     enter_phase(connection, PHASE_BODY);
 }
 
+/* An empty line, where a line before it ended with a bare LF: this head will never end as it should. */
+static bool has_odd_end(struct evbuffer *input)
+{
+    return evbuffer_search(input, "\n\n", 2, NULL).pos >= 0 || evbuffer_search(input, "\n\r\n", 3, NULL).pos >= 0;
+}
+
 static void read_head(bm_server_connection *connection, struct evbuffer *input)
 {
     struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
@@ -285,6 +291,8 @@ static void read_head(bm_server_connection *connection, struct evbuffer *input)
         take_head(connection, input, (size_t)end.pos + 4);
     else if (evbuffer_get_length(input) >= BM_SERVER_HEAD_MAX)
         refuse_unread(connection, bm_fail(BM_E_BODY_TOO_LARGE, "the head of the request is too long"));
+    else if (has_odd_end(input))
+        refuse_unread(connection, bm_fail(BM_E_REQUEST_MALFORMED, "the head has a line that does not end with CR LF"));
     else if (connection->phase == PHASE_IDLE && evbuffer_get_length(input) > 0)
         enter_phase(connection, PHASE_HEAD);
 }

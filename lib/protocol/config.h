@@ -20,7 +20,7 @@ typedef struct {
     unsigned address_rate;    /* public-key operations a second for one address, of each process; 0: no limit; default 600 */
     unsigned address_burst;   /* how many of them at once; default 6000 */
     unsigned total_rate;      /* the same for all addresses together; default 3000 */
-    unsigned total_burst;     /* default 12000 */
+    unsigned total_burst;     /* default 6000: fewer than connections, so that a flood cannot take all their places at once */
     bm_network trusted_proxies[BM_CONFIG_PROXIES_MAX]; /* whose X-Forwarded-For is believed */
     size_t trusted_proxy_count;
     bm_profile profiles[BM_CONFIG_PROFILES_MAX];

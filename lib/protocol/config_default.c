@@ -19,7 +19,7 @@ const char *bm_config_default_text(void)
            "address_burst = 6000\n"
            "# The same for all addresses together.\n"
            "total_rate = 3000\n"
-           "total_burst = 12000\n"
+           "total_burst = 6000\n"
            "# Proxies in front, by address or network; what they say in X-Forwarded-For is believed, and counts\n"
            "# as the client's address. Empty: none.\n"
            "trusted_proxies =\n"

@@ -43,7 +43,7 @@ void bm_config_server_init(bm_config *config)
     config->address_rate = 600;
     config->address_burst = 6000;
     config->total_rate = 3000;
-    config->total_burst = 12000;
+    config->total_burst = 6000;
 }
 
 /* Marks a key as given; not twice. */

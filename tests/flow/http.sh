@@ -86,6 +86,49 @@ lab_server plain one --plain
 [[ ${LAB_URL[plain]} == http://* ]]
 ask "${LAB_URL[plain]}/healthz"
 [[ $STATUS == 200 ]]
+hostport=${LAB_URL[plain]#http://}
+
+# raw TEXT: these bytes (as printf has them); what comes back until the server closes is in $LAB/body.
+raw() {
+    printf '%b' "$1" | timeout 30 bash -c 'exec 3<>"/dev/tcp/${0%:*}/${0#*:}"; cat >&3; cat <&3' "$hostport" >"$LAB/body" 2>/dev/null || true
+}
+
+# only STATUS CODE TEXT: there is one reply, that one, and then nothing: not to what hides behind it either.
+only() {
+    raw "$3"
+    if [[ $(grep -ac '^HTTP/1.1 ' "$LAB/body") != 1 ]] || ! grep -aq "^HTTP/1.1 $1 " "$LAB/body" || ! grep -aq "\"code\": *\"$2\"" "$LAB/body"; then
+        lab_die "$3: expected $2 alone: $(cat "$LAB/body")"
+    fi
+}
+
+lab_say "what two servers could read in two ways is refused at once, with what hides behind it"
+post='POST /v1/getChallenge HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+hidden='GET /v1/ca HTTP/1.1\r\nHost: x\r\n\r\n'
+for fields in 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n' 'Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n' \
+    'Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n' 'Content-Length: 0\r\nContent-Length: 37\r\n\r\n' \
+    'Content-Length: 0\r\nContent-Length: 0\r\n\r\n' 'Content-Length: 0, 0\r\n\r\n' 'Content-Length: +0\r\n\r\n' \
+    'Content-Length: 0x0\r\n\r\n' 'Content-Length : 0\r\n\r\n' 'X: a\r\n b\r\nContent-Length: 0\r\n\r\n' \
+    'X: a\r\n\tContent-Length: 37\r\nContent-Length: 0\r\n\r\n' 'X: a\nContent-Length: 37\r\nContent-Length: 0\r\n\r\n' \
+    'X: a\rContent-Length: 37\r\nContent-Length: 0\r\n\r\n' 'X: a\0b\r\nContent-Length: 0\r\n\r\n' '\r\n' \
+    'Host: y\r\nContent-Length: 0\r\n\r\n' 'Content-Length: 99999999999999999999999\r\n\r\n'; do
+    only 400 request-malformed "$post$fields$hidden"
+done
+
+lab_say "a head of bare LFs is refused and not waited for"
+only 400 request-malformed 'GET /healthz HTTP/1.1\nHost: x\n\n'
+only 400 request-malformed 'GET /healthz HTTP/1.1\r\nHost: x\n\r\n'
+only 400 request-malformed 'GET /healthz HTTP/1.1\r\nHost: x\r\n\n'
+
+lab_say "head and body have their limits"
+long=$(head -c 8100 /dev/zero | tr '\0' x)
+raw "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: $long\r\n\r\n"
+grep -aq '^HTTP/1.1 200 ' "$LAB/body" || lab_die "$(cat "$LAB/body")"
+only 413 body-too-large "GET /healthz HTTP/1.1\r\nHost: x\r\nX: $long$long\r\n\r\n"
+only 413 body-too-large "${post}Content-Length: 65537\r\n\r\n"
+body=$(head -c 65536 /dev/zero | tr '\0' ' ')
+only 400 request-malformed "${post}Connection: close\r\nContent-Length: 65536\r\n\r\n$body"
+
+lab_say "a whole exchange over it"
 lab_tpm t --ek L-2
 lab_device x t L-2 ecc256 SN1
 lab_exchange x plain

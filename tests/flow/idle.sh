@@ -47,3 +47,15 @@ held mute 200 one
 lab_enroll one one SN1 --key ecc256 --renew
 curl -sS --cacert "$ca" "${LAB_URL[one]}/healthz" >/dev/null
 released
+lab_server_stop one
+
+lab_say "where there are fewer descriptors than that, it says so, and holds as many as it can"
+printf '#!/bin/sh\nulimit -n 150\nexec "%s" "$@"\n' "$BIRTHMARKD" >"$LAB/few"
+chmod +x "$LAB/few"
+lab_server_key one max_connections 10000
+BIRTHMARKD=$LAB/few lab_server one one --servers 1
+grep -q 'max_connections=118: the limit of open files is 150; raise it' "$LAB/server-one.log"
+held mute 200 one
+lab_enroll one one SN1 --key ecc256 --renew
+released
+! grep -q 'accept: ' "$LAB/server-one.log"

@@ -28,7 +28,7 @@ static void the_default_text_is_the_profile_of_the_manual(void **state)
     assert_int_equal(config.max_connections, 10000);
     assert_int_equal(config.request_timeout, 10);
     assert_int_equal(config.idle_timeout, 60);
-    assert_true(config.address_rate == 600 && config.address_burst == 6000 && config.total_rate == 3000 && config.total_burst == 12000);
+    assert_true(config.address_rate == 600 && config.address_burst == 6000 && config.total_rate == 3000 && config.total_burst == 6000);
     assert_int_equal(config.trusted_proxy_count, 0);
     assert_null(bm_config_profile(&config, "other"));
 }
