@@ -69,11 +69,13 @@ lab_fails "${AGENT[@]}"
 lab_said 'at work'
 exec 9<&-
 
-lab_say "the TPM is full of what others left, and has no resource manager"
+lab_say "the TPM is full of what runs of ours left, nobody knows when, and has no resource manager"
 lab_use_tpm one
 for i in 1 2 3; do
-    tpm2_createprimary -Q -C n -G ecc -c "$LAB/other$i.ctx"
+    tpm2_createprimary -Q -C o -G ecc256:null:aes128cfb -g sha256 -c "$LAB/other$i.ctx" \
+        -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'
 done
+[[ $(tpm2_getcap handles-transient | grep -c 0x8) == 3 ]]
 rm -r "$id"
 lab_enroll one one SN1 --key ecc256 --renew
 lab_identity_good "$id" one one
