@@ -17,7 +17,7 @@ struct bm_server_anchors {
     bm_server_peer *ledger;
     const bm_log *log;
     bm_anchors *set;
-    bool loaded;
+    uint64_t loads;
     uint64_t epoch;
     bm_anchors *fresh; /* the set that is being loaded; NULL when none is */
     uint64_t fresh_epoch;
@@ -68,9 +68,14 @@ bm_anchors *bm_server_anchors_set(const bm_server_anchors *anchors)
     return anchors->set;
 }
 
+uint64_t bm_server_anchors_loads(const bm_server_anchors *anchors)
+{
+    return anchors->loads;
+}
+
 bool bm_server_anchors_current(const bm_server_anchors *anchors, uint64_t epoch)
 {
-    return anchors->loaded && anchors->epoch == epoch;
+    return anchors->loads > 0 && anchors->epoch == epoch;
 }
 
 /* Asks for an anchor, or for revoked certificates, from this index on. */
@@ -98,7 +103,7 @@ static void finish(bm_server_anchors *anchors, bm_result result)
         bm_anchors_free(anchors->set);
         anchors->set = anchors->fresh;
         anchors->epoch = anchors->fresh_epoch;
-        anchors->loaded = true;
+        anchors->loads++;
         bm_log_line(anchors->log, "anchors epoch=%llu count=%zu revoked=%zu", (unsigned long long)anchors->epoch,
                     bm_anchors_count(anchors->set), bm_anchors_revoked_count(anchors->set));
     } else {

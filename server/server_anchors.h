@@ -17,6 +17,9 @@ void bm_server_anchors_free(bm_server_anchors *anchors);
 /* The set as it is now: to be used at once, not kept. */
 bm_anchors *bm_server_anchors_set(const bm_server_anchors *anchors);
 
+/* How many sets were loaded: as long as this number stays, the set is the same. */
+uint64_t bm_server_anchors_loads(const bm_server_anchors *anchors);
+
 /* Is the set the one of this epoch? False until the first load. */
 bool bm_server_anchors_current(const bm_server_anchors *anchors, uint64_t epoch);
 

@@ -137,6 +137,7 @@ BM_RESULT bm_server_exchange_ask(bm_server_exchange *exchange, bm_server_peer *p
 
 static BM_RESULT judge(bm_server_exchange *exchange)
 {
+    exchange->judged_with = bm_server_anchors_loads(exchange->server->anchors);
     return bm_verdict_judge(&exchange->request, exchange->profile, bm_server_anchors_set(exchange->server->anchors), exchange->now,
                             exchange->call == BM_CALL_CHALLENGE ? BM_JUDGE_ALL : BM_JUDGE_AGAIN, &exchange->subject);
 }
@@ -180,6 +181,9 @@ static BM_RESULT on_found(bm_server_exchange *exchange, bm_message *reply)
     exchange->looked_up = true;
     if (!bm_server_anchors_current(exchange->server->anchors, exchange->found.anchors_epoch))
         return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
+    /* Another call may have had them loaded since this one was judged. */
+    if (exchange->judged_with != bm_server_anchors_loads(exchange->server->anchors))
+        BM_TRY(judge(exchange));
     return decide(exchange);
 }
 
@@ -196,14 +200,16 @@ static BM_RESULT look_up(bm_server_exchange *exchange)
                                   on_found);
 }
 
-/* The ledger's epoch is there: with the same anchors the refusal stands; with newer ones there may be none. */
+/* The ledger's epoch is there: with the same anchors the refusal stands; with newer ones, which another call may have had loaded, there may be none. */
 static BM_RESULT on_epoch(bm_server_exchange *exchange, bm_message *reply)
 {
     bm_message_anchor anchor;
 
     BM_TRY(bm_message_take_anchor(reply, &anchor));
-    if (bm_server_anchors_current(exchange->server->anchors, anchor.epoch))
-        return judge(exchange);
+    if (bm_server_anchors_current(exchange->server->anchors, anchor.epoch)) {
+        BM_TRY(judge(exchange));
+        return look_up(exchange);
+    }
     return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
 }
 

@@ -33,6 +33,7 @@ struct bm_server_exchange {
     bm_ticket_fields fields;   /* of the ticket: the subject's hashes, and key id, expiry and nonce */
     uint8_t ticket[BM_TICKET_SIZE];
     uint8_t request_id[BM_SHA256_SIZE];
+    uint64_t judged_with; /* which set of anchors: see bm_server_anchors_loads */
     bool looked_up;
     bm_store_lookup found;
     bm_buf earlier;                     /* the certificate that this call got before; empty: none */
