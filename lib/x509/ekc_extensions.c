@@ -46,17 +46,18 @@ static BM_RESULT read_basic(bm_bytes value, reading *to)
 static BM_RESULT read_key_usage(bm_bytes value, reading *to)
 {
     bm_cursor at = bm_cursor_of(value);
-    uint8_t bits = 0;
+    uint8_t first, last;
     bm_bytes content;
 
     BM_TRY(bm_der_take(&at, BM_DER_BIT_STRING, &content));
     BM_TRY(bm_cursor_end(&at));
     BM_CHECK((content.size == 2 || content.size == 3) && content.data[0] <= 7, BM_E_MALFORMED, "a key usage that cannot be read");
-    for (size_t i = 1; i < content.size; i++)
-        bits |= content.data[i];
-    BM_CHECK(bits != 0, BM_E_MALFORMED, "a key usage of nothing");
+    /* Bits that are said not to be used say nothing, though DER wants them zero. */
+    last = (uint8_t)(content.data[content.size - 1] & (0xFFu << content.data[0]));
+    first = content.size == 2 ? last : content.data[1];
+    BM_CHECK((first | last) != 0, BM_E_MALFORMED, "a key usage of nothing");
     to->has_key_usage = true;
-    to->found.key_usage = content.data[1];
+    to->found.key_usage = first;
     return bm_ok();
 }
 
@@ -106,10 +107,13 @@ static BM_RESULT read_one(const bm_walk_ext *ext, reading *to)
         return read_purposes(ext->value, to);
     if (bm_bytes_equal(ext->oid, bm_build_oid_san))
         return read_names(ext->value);
-    if (bm_bytes_equal(ext->oid, bm_build_oid_aki))
+    if (bm_bytes_equal(ext->oid, bm_build_oid_aki)) {
+        BM_CHECK(ext->value.size > 0, BM_E_MALFORMED, "an authorityKeyIdentifier of nothing");
         to->found.authority = ext->value;
+        return bm_ok();
+    }
     /* These bind nobody who does not ask for a policy and does not fetch a CRL that a certificate names. */
-    else if (!bm_bytes_equal(ext->oid, bm_build_oid_policies) && !bm_bytes_equal(ext->oid, BM_BYTES_ARRAY(crl_points)))
+    if (!bm_bytes_equal(ext->oid, bm_build_oid_policies) && !bm_bytes_equal(ext->oid, BM_BYTES_ARRAY(crl_points)))
         to->found.unknown_critical = to->found.unknown_critical || ext->critical;
     return bm_ok();
 }

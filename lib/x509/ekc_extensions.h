@@ -24,7 +24,7 @@ typedef struct {
 
 /*
  * Reads the content of a SEQUENCE OF Extension. BM_E_MALFORMED: an extension that is there twice; basicConstraints, keyUsage,
- * extendedKeyUsage or subjectAltName that are not what RFC 5280 (4.2.1) says; more than 64.
+ * extendedKeyUsage or subjectAltName that are not what RFC 5280 (4.2.1) says; an authorityKeyIdentifier without a byte; more than 64.
  */
 BM_RESULT bm_ekc_extensions_read(bm_bytes content, bm_ekc_extensions *extensions);
 

@@ -45,6 +45,8 @@ static void the_purpose_and_the_usage_are_found(void **state)
     assert_int_equal(read_good("300B" "0603551D0F" "0404" "03020308").key_usage, BM_EKC_KEY_AGREEMENT);
     /* the ninth bit alone is a usage too, and none of ours */
     assert_int_equal(read_good("300C" "0603551D0F" "0405" "0303070080").key_usage, 0);
+    /* bits that are said not to be used are no usages */
+    assert_int_equal(read_good("300B" "0603551D0F" "0404" "030207FF").key_usage, 0x80);
     assert_false(read_good("300E" "0603551D25" "0407" "3005" "0603550101").has_ek_purpose);
 }
 
@@ -88,6 +90,8 @@ static void what_cannot_be_read_is_refused(void **state)
         "300B" "0603551D0F" "0404" "03020700",                /* a usage of no bits */
         "300B" "0603551D0F" "0404" "03020920",                /* nine unused bits */
         "3009" "0603551D0F" "0402" "0300",
+        "300B" "0603551D0F" "0404" "0302077F",                /* bits alone that are said not to be used */
+        "3007" "0603551D23" "0400",                           /* an issuer that is named by nothing */
         "300D" "0603551D0F" "0406" "030407202020",
         "300C" "0603551D13" "0405" "3003" "020101",           /* a path length and no CA */
         "300C" "0603551D13" "0405" "3003" "010101",           /* neither true nor false */
