@@ -1,5 +1,6 @@
 /* birthmarkd: the command line. See birthmarkd(8). */
 #include "base/text.h"
+#include "crypto/memory.h"
 #include "server/monitor.h"
 #include "server/process.h"
 #include "server/sanitized.h"
@@ -137,6 +138,7 @@ int main(int argc, char **argv)
     bool done = false;
     bm_result result;
 
+    bm_memory_watch();
     if (argc > 1 && strcmp(argv[1], "-x") == 0)
         return run_process(argc - 2, argv + 2);
     result = parse(argc, argv, &options, &done);

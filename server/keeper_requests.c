@@ -1,5 +1,6 @@
 #include "server/keeper_requests.h"
 
+#include "crypto/memory.h"
 #include "protocol/ticket.h"
 #include "server/message.h"
 #include "x509/issue.h"
@@ -97,6 +98,7 @@ BM_RESULT bm_keeper_requests_answer(bm_keeper *keeper, bm_bytes datagram, int64_
     bm_message message;
     bm_result result;
 
+    bm_memory_forget();
     BM_TRY(bm_message_open(datagram, &message));
     bm_buf_clear(reply);
     if (message.type == BM_MSG_TICKET)

@@ -1,5 +1,8 @@
 #include "crypto/evp.h"
 
+#include "crypto/memory.h"
+
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -16,7 +19,7 @@ BM_RESULT bm_evp_error(bm_code code, const char *what)
     const char *reason = error == 0 ? NULL : ERR_reason_error_string(error);
 
     ERR_clear_error();
-    if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+    if (bm_memory_ran_out() || (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE))
         code = BM_E_NO_MEMORY;
     if (reason == NULL)
         return bm_failf(code, "%s", what);
@@ -101,17 +104,20 @@ int bm_evp_exponent_bits(const EVP_PKEY *evp)
 {
     BM_AUTO(bm_evp_bn_freep) BIGNUM *exponent = NULL;
 
-    return EVP_PKEY_get_bn_param(evp, OSSL_PKEY_PARAM_RSA_E, &exponent) ? BN_num_bits(exponent) : 0;
+    if (!EVP_PKEY_is_a(evp, "RSA"))
+        return 0;
+    return EVP_PKEY_get_bn_param(evp, OSSL_PKEY_PARAM_RSA_E, &exponent) ? BN_num_bits(exponent) : INT_MAX;
 }
 
-/* An odd number above `least`? */
-static bool is_odd_above(const EVP_PKEY *evp, const char *param, BN_ULONG least)
+/* Wants an odd number above 1. */
+static BM_RESULT check_odd(const EVP_PKEY *evp, const char *param, const char *wrong)
 {
     BM_AUTO(bm_evp_bn_freep) BIGNUM *number = NULL;
 
     if (!EVP_PKEY_get_bn_param(evp, param, &number))
-        return false;
-    return BN_is_odd(number) && (BN_num_bits(number) > 32 || BN_get_word(number) > least);
+        return bm_evp_error(BM_E_MALFORMED, "a key without its number");
+    BM_CHECK(BN_is_odd(number) && (BN_num_bits(number) > 32 || BN_get_word(number) > 1), BM_E_MALFORMED, wrong);
+    return bm_ok();
 }
 
 /*
@@ -123,9 +129,8 @@ static BM_RESULT check_public(EVP_PKEY *evp, bm_key_type type)
     BM_AUTO(bm_evp_pkey_ctx_freep) EVP_PKEY_CTX *ctx = NULL;
 
     if (bm_pubkey_is_rsa(type)) {
-        BM_CHECK(is_odd_above(evp, OSSL_PKEY_PARAM_RSA_N, 1), BM_E_MALFORMED, "the RSA modulus is even");
-        BM_CHECK(is_odd_above(evp, OSSL_PKEY_PARAM_RSA_E, 1), BM_E_MALFORMED, "the RSA exponent is even or 1");
-        return bm_ok();
+        BM_TRY(check_odd(evp, OSSL_PKEY_PARAM_RSA_N, "the RSA modulus is even"));
+        return check_odd(evp, OSSL_PKEY_PARAM_RSA_E, "the RSA exponent is even or 1");
     }
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, evp, NULL);
     if (ctx == NULL || EVP_PKEY_public_check_quick(ctx) != 1)

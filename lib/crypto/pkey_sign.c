@@ -188,5 +188,8 @@ BM_RESULT bm_pkey_sign(const bm_pkey *key, bm_sig_alg alg, bm_bytes message, bm_
         return bm_evp_error(BM_E_INTERNAL, "cannot start to sign");
     if (EVP_DigestSign(ctx, made, &size, message.data, message.size) != 1)
         return bm_evp_error(BM_E_INTERNAL, "cannot sign");
+    /* OpenSSL 3.0 says "done", and a size of -1, when memory for an ECDSA signature's DER runs out. */
+    if (size == 0 || size > sizeof(made))
+        return bm_evp_error(BM_E_INTERNAL, "cannot sign");
     return bm_buf_put(signature, bm_bytes_of(made, size));
 }

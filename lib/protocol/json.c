@@ -4,8 +4,13 @@
 
 #include <json-c/json.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #define DEPTH_MAX 8
+
+/* Bytes that json-c takes for a text: some, and some for each of its bytes (strings twice, while they grow). */
+#define PARSE_FIXED 16384
+#define PARSE_FACTOR 4
 
 void bm_json_freep(bm_json **json)
 {
@@ -107,6 +112,20 @@ static bool has_only_json(bm_bytes text)
     return true;
 }
 
+/*
+ * json-c 0.16 does not look whether it got memory for a member's name, and would end the process. So the memory for a request is asked for,
+ * and given back, right before: what is below a few times the text's size is then there, and nobody else in this process takes it.
+ */
+static BM_RESULT is_there_memory(size_t size)
+{
+    void *memory = malloc(PARSE_FIXED + PARSE_FACTOR * size);
+    bool is_there = memory != NULL;
+
+    free(memory);
+    BM_CHECK(is_there, BM_E_NO_MEMORY, NULL);
+    return bm_ok();
+}
+
 static BM_RESULT parse_text(bm_bytes text, bm_json **json)
 {
     BM_AUTO(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
@@ -114,6 +133,7 @@ static BM_RESULT parse_text(bm_bytes text, bm_json **json)
     size_t end;
 
     BM_CHECK(tokener != NULL, BM_E_NO_MEMORY, NULL);
+    BM_TRY(is_there_memory(text.size));
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     parsed = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
     BM_CHECK(parsed != NULL && json_tokener_get_error(tokener) == json_tokener_success, BM_E_REQUEST_MALFORMED,

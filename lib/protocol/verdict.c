@@ -1,5 +1,6 @@
 #include "protocol/verdict.h"
 
+#include "crypto/memory.h"
 #include "tpm/weak.h"
 
 /* Digits of the EK's hash in an identity that derives from it: 80 bits would do, 160 cost nothing. */
@@ -36,6 +37,7 @@ static BM_RESULT hash_parameters(const bm_request *request, const bm_subject *su
 
 BM_RESULT bm_verdict_parse(const bm_request *request, bm_subject *subject)
 {
+    bm_memory_forget();
     BM_TRY(bm_csr_parse(bm_buf_view(&request->csr), &subject->csr));
     BM_TRY(bm_result_as(bm_tpm_public_parse(bm_buf_view(&request->ik_public), &subject->ik), BM_E_IK_PUBLIC_MALFORMED));
     BM_TRY(bm_result_as(bm_tpm_public_parse(bm_buf_view(&request->ek_public), &subject->ek), BM_E_EK_PUBLIC_MALFORMED));
@@ -153,8 +155,8 @@ static bool recall(const bm_profile *profile, const bm_anchors *anchors, int64_t
     return subject->certified;
 }
 
-BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now,
-                           bm_judge_depth depth, bm_subject *subject)
+static BM_RESULT judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now, bm_judge_depth depth,
+                       bm_subject *subject)
 {
     BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
     bool known;
@@ -168,6 +170,17 @@ BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile,
     if (depth == BM_JUDGE_ALL && subject->ek_key == NULL)
         BM_TRY(judge_keys(subject));
     return known ? bm_ok() : judge_chain(request, profile, anchors, ekc, now, subject);
+}
+
+BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now,
+                           bm_judge_depth depth, bm_subject *subject)
+{
+    bm_result result;
+
+    bm_memory_forget();
+    result = judge(request, profile, anchors, now, depth, subject);
+    /* A refusal is for good, and is recorded: one that may be due to memory is none. */
+    return result.code != BM_OK && bm_memory_ran_out() ? bm_fail(BM_E_NO_MEMORY, NULL) : result;
 }
 
 static BM_RESULT answer(const char *identity, char out[BM_IDENTITY_MAX + 1])

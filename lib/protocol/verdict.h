@@ -46,7 +46,8 @@ BM_RESULT bm_verdict_parse(const bm_request *request, bm_subject *subject);
  * Judges a parsed request, cheapest first: CSR key is the IK's key; IK attributes, algorithm and size; EK template; EK certificate parses,
  * is the EK's, usage, validity; weak keys; [ALL: CSR signature, points and moduli]; chain to an anchor. An EK certificate that was sent
  * is always checked to be the EK's; whether it must chain is the profile's rule. The claimed identity is taken from the CSR.
- * Each refusal has its own code (see codes.def: csr-*, ik-*, ek-*, ekc-*, identity-missing, identity-invalid).
+ * Each refusal has its own code (see codes.def: csr-*, ik-*, ek-*, ekc-*, identity-missing, identity-invalid). BM_E_NO_MEMORY instead of any of
+ * them, when memory ran out on the way.
  */
 BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now,
                            bm_judge_depth depth, bm_subject *subject);

@@ -84,6 +84,9 @@ static head head_of(const bm_ek_template *row)
     };
 }
 
+/* Bytes of a head: 76 with the longest policy of ours (SHA-384). */
+#define HEAD_MAX 128
+
 /* TPMT_PUBLIC (Part 2, 12.2.4) up to unique: scheme NULL, exponent 0, KDF NULL. */
 static BM_RESULT put_head(bm_buf *out, const head *from)
 {
@@ -153,7 +156,9 @@ const bm_ek_template *bm_template_match_ek(const bm_tpm_public *ek)
 {
     for (unsigned i = 0; i < BM_EK_TEMPLATE_COUNT; i++) {
         const head from = head_of(&templates[i]);
-        BM_AUTO_BUF expected = BM_BUF_EMPTY;
+        /* It never grows: whether an EK is of a template must not depend on memory. */
+        uint8_t room[HEAD_MAX];
+        bm_buf expected = {.data = room, .capacity = sizeof(room)};
 
         if (ek->key.type != from.type || put_head(&expected, &from).code != BM_OK)
             continue;
