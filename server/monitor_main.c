@@ -18,11 +18,13 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKOFF_MS 25
 #define BACKOFF_STEPS 16
 #define BACKOFF_MAX_MS 5000
+#define POLL_PAUSE_MS 200
 #define STEADY_MS 10000 /* a process that lived so long has worked */
 #define SERVERS_STOP_MS 6000
 #define OTHERS_STOP_MS 2000
@@ -49,6 +51,7 @@ typedef struct {
     monitor_phase phase;
     int64_t stop_by; /* when what still runs is killed */
     int signal_fd;
+    bool poll_failed; /* it was said */
     int exit_code;
 } monitor_self;
 
@@ -251,6 +254,17 @@ static int idle_time(const monitor_self *monitor)
     return until > now ? (int)(until - now) + 1 : 10;
 }
 
+/* Without memory, or with a limit of descriptors below those that are asked for, poll fails: no reason to end what runs. Looks again soon. */
+static void await_without_poll(monitor_self *monitor)
+{
+    const struct timespec pause = {.tv_nsec = POLL_PAUSE_MS * 1000000L};
+
+    if (!monitor->poll_failed)
+        bm_log_line(&monitor->log, "poll: %s; is the limit of open files (ulimit -n) too low? trying on", strerror(errno));
+    monitor->poll_failed = true;
+    (void)nanosleep(&pause, NULL);
+}
+
 static BM_RESULT wait_once(monitor_self *monitor)
 {
     struct pollfd polled[CHILDREN_MAX + 1];
@@ -259,7 +273,7 @@ static BM_RESULT wait_once(monitor_self *monitor)
         polled[i] = (struct pollfd){.fd = monitor->children[i].ready_fd, .events = POLLIN};
     polled[monitor->child_count] = (struct pollfd){.fd = monitor->signal_fd, .events = POLLIN};
     if (poll(polled, monitor->child_count + 1, idle_time(monitor)) < 0 && errno != EINTR)
-        return bm_failf(BM_E_IO, "poll: %s", strerror(errno));
+        await_without_poll(monitor);
     for (size_t i = 0; i < monitor->child_count; i++)
         if (polled[i].fd >= 0 && polled[i].revents != 0)
             BM_TRY(on_ready(monitor, &monitor->children[i]));

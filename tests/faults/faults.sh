@@ -16,6 +16,7 @@ faults_begin() {
 faults_cleanup() {
     local rc=$?
     trap - ERR
+    set +e
     if mountpoint -q "$LAB/ca-one/database"; then
         umount -l "$LAB/ca-one/database"
     fi

@@ -3,7 +3,8 @@
  *
  *   swarm vendor KEY.pem CERT.pem              make a TPM vendor's CA
  *   swarm storm [options]                      provision until so many processes of birthmarkd were killed; see the options
- *   swarm try URL CA KEY CERT SERIAL HELD      one new device, each call once; says how it ended, and exits 1 unless it got its certificate
+ *   swarm try URL CA KEY CERT SERIAL HELD [wait]   one new device, each call once (`wait`: for the end of the standard input between them);
+ *                                              says how each ended, and exits 1 unless it got its certificate
  *   swarm check DATABASE HELD...               is every certificate in these files in the database, and is that whole?
  */
 #include "swarm_check.h"
@@ -266,7 +267,7 @@ static bool tell(const char *call_name, swarm_end end, const swarm_reply *reply)
 }
 
 /* One device, which tries each call once. */
-static int try_once(char **argv)
+static int try_once(char **argv, bool waits)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
     CURL *client = swarm_client(argv[3]);
@@ -278,8 +279,10 @@ static int try_once(char **argv)
 
     swarm_read_vendor(argv[4], argv[5], &vendor);
     swarm_device_init(&device, &vendor, BM_EK_L2, BM_KEY_ECC256, argv[6]);
-    good = tell("getChallenge", swarm_challenge(client, argv[2], &device, &reply), &reply) &&
-           tell("getCertificate", swarm_certificate(client, argv[2], &device, &der, &reply), &reply) &&
+    good = tell("getChallenge", swarm_challenge(client, argv[2], &device, &reply), &reply);
+    while (good && waits && getchar() != EOF)
+        continue;
+    good = good && tell("getCertificate", swarm_certificate(client, argv[2], &device, &der, &reply), &reply) &&
            swarm_held(held, bm_buf_view(&der)).code == BM_OK;
     swarm_device_fini(&device);
     curl_easy_cleanup(client);
@@ -344,8 +347,8 @@ int main(int argc, char **argv)
 
     if (argc == 4 && strcmp(argv[1], "vendor") == 0)
         return swarm_write_vendor(argv[2], argv[3]) ? 0 : 1;
-    if (argc == 8 && strcmp(argv[1], "try") == 0)
-        return try_once(argv);
+    if ((argc == 8 || (argc == 9 && strcmp(argv[8], "wait") == 0)) && strcmp(argv[1], "try") == 0)
+        return try_once(argv, argc == 9);
     if (argc >= 3 && strcmp(argv[1], "check") == 0) {
         bm_result result = swarm_check(argv[2], argv + 3, argc - 3);
 
@@ -356,7 +359,7 @@ int main(int argc, char **argv)
     if (argc >= 3 && strcmp(argv[1], "storm") == 0 && parse(argc - 1, argv + 1, &options))
         return storm(&options);
     (void)fprintf(stderr, "usage: swarm vendor KEY CERT | check DATABASE HELD... |\n"
-                          "       swarm try URL CA KEY CERT SERIAL HELD |\n"
+                          "       swarm try URL CA KEY CERT SERIAL HELD [wait] |\n"
                           "       swarm storm --url URL... --monitor PID... --ca FILE --key FILE --cert FILE --held PREFIX\n"
                           "                   [--kills N] [--pause MS] [--workers N] [--seed N]\n");
     return 2;
