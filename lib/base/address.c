@@ -200,7 +200,7 @@ static bm_address first_bits(const bm_address *address, unsigned bits)
     for (unsigned i = 0; i < SIZE && 8 * i < bits; i++) {
         unsigned kept = bits - 8 * i;
 
-        cut.bytes[i] = kept >= 8 ? address->bytes[i] : (uint8_t)(address->bytes[i] & 0xFF00U >> kept);
+        cut.bytes[i] = (uint8_t)(kept >= 8 ? address->bytes[i] : address->bytes[i] & 0xFF00U >> kept);
     }
     return cut;
 }
