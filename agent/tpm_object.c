@@ -34,11 +34,15 @@ void bm_tpm_object_move(bm_tpm_object *to, bm_tpm_object *from)
 
 BM_RESULT bm_tpm_object_public_of(bm_bytes bytes, TPM2B_PUBLIC *public_area)
 {
+    bm_cursor cursor = bm_cursor_of(bytes);
     TPM2B_PUBLIC parsed = {0};
     size_t offset = 0;
+    bm_bytes area;
 
-    if (bytes.size == 0 ||
-        Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data, bytes.size, &offset, &parsed) != TSS2_RC_SUCCESS)
+    /* The TSS does not compare the size in front with what follows it. */
+    BM_TRY(bm_cursor_sized16(&cursor, bytes.size, &area));
+    BM_TRY(bm_cursor_end(&cursor));
+    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data, bytes.size, &offset, &parsed) != TSS2_RC_SUCCESS)
         return bm_fail(BM_E_MALFORMED, "a public area cannot be read");
     BM_CHECK(offset == bytes.size, BM_E_MALFORMED, "bytes are left over behind a public area");
     *public_area = parsed;
