@@ -4,6 +4,7 @@
 #include <sys/queue.h>
 
 #define RESTARTS_MAX 8
+#define ANCHORS_MAX 65536 /* that a ledger can make a server load */
 
 typedef struct waiter {
     STAILQ_ENTRY(waiter) link;
@@ -21,6 +22,7 @@ struct bm_server_anchors {
     uint64_t epoch;
     bm_anchors *fresh; /* the set that is being loaded; NULL when none is */
     uint64_t fresh_epoch;
+    uint32_t wanted; /* the index that was asked for */
     bm_buf fresh_revoked; /* what came of the revoked certificates so far */
     unsigned restarts;
     struct waiter_list waiters;
@@ -84,6 +86,7 @@ static BM_RESULT ask(bm_server_anchors *anchors, bm_msg_type type, uint32_t inde
     bool revoked = type == BM_MSG_REVOKED;
     BM_AUTO_BUF body = BM_BUF_EMPTY;
 
+    anchors->wanted = index;
     BM_TRY(bm_buf_put_u32(&body, index));
     return bm_server_peer_ask(anchors->ledger, &(bm_server_peer_request){.type = type,
                                                                          .reply = revoked ? BM_MSG_REVOKED_REPLY : BM_MSG_ANCHORS_REPLY,
@@ -136,6 +139,7 @@ static BM_RESULT take_anchor(bm_server_anchors *anchors, bm_message *reply)
     bm_result added;
 
     BM_TRY(bm_message_take_anchor(reply, &anchor));
+    BM_CHECK(anchor.index == anchors->wanted && anchor.total <= ANCHORS_MAX, BM_E_MALFORMED, "an anchor that was not asked for, or too many");
     if (anchor.index == 0)
         anchors->fresh_epoch = anchor.epoch;
     if (anchor.epoch != anchors->fresh_epoch)

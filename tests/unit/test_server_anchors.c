@@ -102,6 +102,19 @@ static void send_and_turn(fixture *f, const bm_buf *out)
     assert_true(event_base_loop(f->base, EVLOOP_NONBLOCK) >= 0);
 }
 
+/* Answers with bytes that are no anchor, as if there were `total` of them, at this index. */
+static void say_anchor(fixture *f, uint32_t index, uint32_t total)
+{
+    BM_AUTO_BUF out = BM_BUF_EMPTY;
+    bm_message_anchor anchor = {.epoch = f->epoch, .total = total, .index = index, .der = bm_bytes_str("no anchor")};
+    uint32_t asked;
+    bm_message message = request_of(f, BM_MSG_ANCHORS, &asked);
+
+    assert_ok(bm_message_begin(&out, BM_MSG_ANCHORS_REPLY, message.id));
+    assert_ok(bm_message_put_anchor(&out, &anchor));
+    send_and_turn(f, &out);
+}
+
 /* Answers that there are no anchors. */
 static void say_no_anchors(fixture *f)
 {
@@ -214,6 +227,23 @@ static void what_was_not_asked_for_or_is_in_no_order_is_not_taken(void **state)
     failed_and_the_old_set_stands(f, &unordered, BM_E_MALFORMED);
 }
 
+static void anchors_without_end_are_not_loaded(void **state)
+{
+    fixture *f = *state;
+    outcome again = {0};
+    outcome many = {0};
+
+    load(f, &again);
+    say_anchor(f, 0, 2);
+    assert_int_equal(again.times, 0);
+    say_anchor(f, 0, 2);
+    assert_int_equal(again.code, BM_E_MALFORMED);
+    load(f, &many);
+    say_anchor(f, 0, UINT32_MAX);
+    assert_int_equal(many.code, BM_E_MALFORMED);
+    assert_false(bm_server_anchors_current(f->anchors, 1));
+}
+
 static void anchors_that_never_hold_still_are_given_up(void **state)
 {
     fixture *f = *state;
@@ -238,6 +268,7 @@ int main(void)
         ANCHORS_TEST(all_pieces_make_the_set_of_an_epoch),
         ANCHORS_TEST(a_change_between_the_pieces_begins_anew),
         ANCHORS_TEST(what_was_not_asked_for_or_is_in_no_order_is_not_taken),
+        ANCHORS_TEST(anchors_without_end_are_not_loaded),
         ANCHORS_TEST(anchors_that_never_hold_still_are_given_up),
     };
 
