@@ -53,7 +53,11 @@ served 127.0.0.2 "$url" || lab_die "$(cat "$LAB/calls" "$LAB/curl.log")"
 
 lab_say "beyond the limit a connection ends before the handshake"
 closed() {
-    ! curl -sS --max-time 30 --interface 127.0.0.4 --cacert "$ca" -o /dev/null "$url/v1/ca" 2>>"$LAB/curl.log"
+    local targets=() i
+    for i in {1..20}; do
+        targets+=("$url/v1/ca" -o /dev/null)
+    done
+    ! curl -sS --max-time 60 --fail-early --interface 127.0.0.4 --cacert "$ca" -H 'Connection: close' "${targets[@]}" 2>>"$LAB/curl.log"
 }
 lab_wait 20 closed || lab_die "every handshake was made"
 grep -q 'closed before the handshake code=rate-limited from=127.0.0.[14] ' "$LAB/server-one.log"
