@@ -41,6 +41,11 @@ breaks export lib/tpm/a.c <<<$'int bm_b_c(void)\n{\n}'
 breaks contract lib/tpm/a.h <<<'int bm_a_b(void);'
 breaks left-over docs/a.md <<<'TO''DO: more'
 
+lab_say "the argument: each attack has a proof, and what is named is there"
+breaks proof docs/threat-model.md <<<'| software EK | `judge` | flow/not-there |'
+breaks proof docs/threat-model.md <<<$'## Attacks on it\n\n| software EK | a check | we are sure |'
+breaks proof docs/model.md <<<'`bm_not_there` does it'
+
 lab_say "an exemption that nothing needs is told"
 rm -rf "$LAB/tree/docs"
 lab_fails "$house" "$LAB/tree"
