@@ -104,7 +104,7 @@ int bm_evp_exponent_bits(const EVP_PKEY *evp)
 {
     BM_AUTO(bm_evp_bn_freep) BIGNUM *exponent = NULL;
 
-    if (!EVP_PKEY_is_a(evp, "RSA"))
+    if (!EVP_PKEY_is_a(evp, "RSA") && !EVP_PKEY_is_a(evp, "RSA-PSS"))
         return 0;
     return EVP_PKEY_get_bn_param(evp, OSSL_PKEY_PARAM_RSA_E, &exponent) ? BN_num_bits(exponent) : INT_MAX;
 }
