@@ -7,6 +7,7 @@
 
 #define SECURITY_BITS_MIN 112 /* NIST SP 800-57 part 1: RSA-2048, P-224, SHA-224 and better */
 #define KEY_BITS_MAX 4096     /* more would only cost us time */
+#define CURVE_BITS_MAX 521    /* P-521; longer are only binary curves, five times as slow */
 #define EXPONENT_BITS_MAX 64  /* of RSA: as long as the modulus, it would cost us a hundred times as much */
 
 void bm_issuer_free_path(STACK_OF(X509) **path)
@@ -93,7 +94,8 @@ bool bm_issuer_is_strong_key(X509 *x509)
 {
     const EVP_PKEY *key = X509_get0_pubkey(x509);
 
-    return key != NULL && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN && EVP_PKEY_get_bits(key) <= KEY_BITS_MAX &&
+    return key != NULL && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN &&
+           EVP_PKEY_get_bits(key) <= (EVP_PKEY_is_a(key, "EC") ? CURVE_BITS_MAX : KEY_BITS_MAX) &&
            bm_evp_exponent_bits(key) <= EXPONENT_BITS_MAX;
 }
 

@@ -256,6 +256,7 @@ static EVP_PKEY *slow_key(const char *type)
 static void a_key_that_is_made_to_cost_time_is_refused(void **state)
 {
     static const char *const types[] = {"RSA", "RSA-PSS"};
+    EVP_PKEY *binary;
 
     (void)state;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -264,6 +265,10 @@ static void a_key_that_is_made_to_cost_time_is_refused(void **state)
         assert_code(below(&(make_options){.key = slow, .options = make_ca_extensions}), BM_E_EKC_UNTRUSTED);
         EVP_PKEY_free(slow);
     }
+    binary = EVP_EC_gen("B-571");
+    assert_non_null(binary);
+    assert_code(below(&(make_options){.key = binary, .options = make_ca_extensions}), BM_E_EKC_UNTRUSTED);
+    EVP_PKEY_free(binary);
 }
 
 static void a_weak_anchor_above_an_intermediate_is_refused(void **state)
