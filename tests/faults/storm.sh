@@ -13,6 +13,7 @@ lab_say "$kills processes are killed under a swarm of devices"
     --monitor "${LAB_PID[server-two]}" --ca "$(lab_ca_file one)" --key "$LAB/vendor.key" --cert "$LAB/vendor.crt" \
     --held "$LAB/held" --kills "$kills" --pause "${STORM_PAUSE:-25}" --workers 4 | tee "$LAB/storm.out"
 grep -q "^kills $kills:" "$LAB/storm.out" || lab_die "not as many kills as there had to be"
+grep -Eq 'provisioned [1-9][0-9]+,' "$LAB/storm.out" || lab_die "nearly nothing was provisioned"
 
 lab_say "the service is there, without a restart by hand"
 lab_alive "${LAB_PID[server-one]}" || lab_die "a monitor is gone"
