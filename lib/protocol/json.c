@@ -9,8 +9,9 @@
 #define DEPTH_MAX 8
 
 /* Bytes that json-c takes for a text: some, and some for each of its bytes (strings twice, while they grow). */
-#define PARSE_FIXED 16384
-#define PARSE_FACTOR 4
+#define MEMORY_FIXED 16384
+#define MEMORY_FACTOR 4
+#define WRITTEN_USUAL 16384 /* bytes of a reply or a request that is not written on purpose to be large */
 
 void bm_json_freep(bm_json **json)
 {
@@ -113,12 +114,13 @@ static bool has_only_json(bm_bytes text)
 }
 
 /*
- * json-c 0.16 does not look whether it got memory for a member's name, and would end the process. So the memory for a request is asked for,
- * and given back, right before: what is below a few times the text's size is then there, and nobody else in this process takes it.
+ * json-c 0.16 does not look whether it got memory for a member's name, and would end the process; writing, it leaves out what there was no
+ * memory for, and says nothing. So the memory for a text is asked for, and given back, right before: what is below a few times the text's
+ * size is then there, and nobody else in this process takes it.
  */
 static BM_RESULT is_there_memory(size_t size)
 {
-    void *memory = malloc(PARSE_FIXED + PARSE_FACTOR * size);
+    void *memory = malloc(MEMORY_FIXED + MEMORY_FACTOR * size);
     bool is_there = memory != NULL;
 
     free(memory);
@@ -308,8 +310,10 @@ BM_RESULT bm_json_add_strings(bm_json *json, const char *name, const bm_buf *tex
 
 BM_RESULT bm_json_put(bm_json *json, bm_buf *out)
 {
-    const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text;
 
+    BM_TRY(is_there_memory(WRITTEN_USUAL));
+    text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     BM_CHECK(text != NULL, BM_E_NO_MEMORY, NULL);
     return bm_buf_put_str(out, text);
 }

@@ -112,11 +112,13 @@ void *realloc(void *old, size_t size)
     return fails() ? NULL : __libc_realloc(old, size);
 }
 
-/* json-c 0.16 does not look whether it got memory for a name: its parser is fed. lib/protocol/json.c sees to it that there is enough. */
+/* json-c 0.16 does not look whether it got memory: it is fed while it reads and writes. lib/protocol/json.c sees to it that there is enough. */
 struct json_tokener;
 struct json_object;
 struct json_object *__real_json_tokener_parse_ex(struct json_tokener *tokener, const char *text, int size);
 struct json_object *__wrap_json_tokener_parse_ex(struct json_tokener *tokener, const char *text, int size);
+const char *__real_json_object_to_json_string_ext(struct json_object *json, int flags);
+const char *__wrap_json_object_to_json_string_ext(struct json_object *json, int flags);
 
 struct json_object *__wrap_json_tokener_parse_ex(struct json_tokener *tokener, const char *text, int size)
 {
@@ -127,6 +129,17 @@ struct json_object *__wrap_json_tokener_parse_ex(struct json_tokener *tokener, c
     parsed = __real_json_tokener_parse_ex(tokener, text, size);
     meal.count = count;
     return parsed;
+}
+
+const char *__wrap_json_object_to_json_string_ext(struct json_object *json, int flags)
+{
+    unsigned long count = meal.count;
+    const char *text;
+
+    meal.count = 0;
+    text = __real_json_object_to_json_string_ext(json, flags);
+    meal.count = count;
+    return text;
 }
 
 void starve_install(void)

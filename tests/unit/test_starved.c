@@ -81,6 +81,7 @@ static BM_RESULT challenge(scene *s)
     BM_AUTO(bm_request_fini) bm_request request = {0};
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
     BM_AUTO(bm_reply_challenge_fini) bm_reply_challenge reply = {0};
+    BM_AUTO(bm_reply_challenge_fini) bm_reply_challenge read = {0};
     BM_AUTO_BUF body = BM_BUF_EMPTY;
 
     BM_TRY(judge_body(s, BM_CALL_CHALLENGE, &request, &subject));
@@ -88,7 +89,8 @@ static BM_RESULT challenge(scene *s)
                               &reply.credential_blob, &reply.encrypted_secret));
     BM_TRY(bm_ticket_put_challenge(&reply.challenge, &s->fields));
     reply.expires = TICKET_UNTIL;
-    return bm_reply_challenge_put(&reply, &body);
+    BM_TRY(bm_reply_challenge_put(&reply, &body));
+    return bm_reply_challenge_parse(bm_buf_view(&body), &read);
 }
 
 static BM_RESULT put_tbs(scene *s, const bm_subject *subject, bm_buf *tbs)
