@@ -61,6 +61,33 @@ bool bm_log_seldom_count(bm_log_seldom *seldom, int64_t now_ms, unsigned *count)
     return true;
 }
 
+bool bm_log_often_may(bm_log_often *often, int64_t now_ms, unsigned *left_out)
+{
+    if (now_ms >= often->until) {
+        often->until = now_ms + SELDOM_MS;
+        often->lines = 0;
+    }
+    if (often->lines == BM_LOG_OFTEN_MAX) {
+        often->left_out++;
+        return false;
+    }
+    often->lines++;
+    *left_out = often->left_out;
+    often->left_out = 0;
+    return true;
+}
+
+void bm_log_refused(const bm_log *log, bm_log_often *often, int64_t now_ms, bm_result failure, const char *from)
+{
+    unsigned left_out = 0;
+
+    if (!bm_log_often_may(often, now_ms, &left_out))
+        return;
+    if (left_out > 0)
+        bm_log_line(log, "%u refused requests were not logged", left_out);
+    bm_log_line(log, "refused code=%s from=%s %s", bm_code_name(failure.code), from, failure.detail != NULL ? failure.detail : "");
+}
+
 void bm_log_ek(const uint8_t *sha256, char out[BM_LOG_EK_SIZE])
 {
     bm_text_hex(bm_bytes_of(sha256, (BM_LOG_EK_SIZE - 1) / 2), out);

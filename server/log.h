@@ -33,6 +33,23 @@ typedef struct {
 /* Counts an event: true once a second, and then `count` is how many there were since the last line. Time in milliseconds. */
 bool bm_log_seldom_count(bm_log_seldom *seldom, int64_t now_ms, unsigned *count);
 
+/* The same for lines each of which says something of its own: so many of them a second. Zeros at the beginning. */
+#define BM_LOG_OFTEN_MAX 50
+typedef struct {
+    int64_t until; /* when the second is over */
+    unsigned lines;
+    unsigned left_out;
+} bm_log_often;
+
+/* May a line be written? True up to BM_LOG_OFTEN_MAX times a second; `left_out` is how many were not since the last. Time in milliseconds. */
+bool bm_log_often_may(bm_log_often *often, int64_t now_ms, unsigned *left_out);
+
+/*
+ * A refused request of this client that nobody paid for, and how many were left out before it: the log must neither fill the disk, nor lose
+ * the lines of others where it is limited itself.
+ */
+void bm_log_refused(const bm_log *log, bm_log_often *often, int64_t now_ms, bm_result failure, const char *from);
+
 /* The first eight digits of the hash of an EK: enough to find it, too few to be it. */
 void bm_log_ek(const uint8_t *sha256, char out[BM_LOG_EK_SIZE]);
 

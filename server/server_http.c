@@ -57,6 +57,7 @@ struct bm_server_http {
     bool stopping;
     bm_log_seldom full;
     bm_log_seldom limited;
+    bm_log_often unread;
 };
 
 static connection_list list_of(connection_phase phase)
@@ -239,8 +240,7 @@ static void refuse_unread(bm_server_connection *connection, bm_result failure)
 {
     connection->close = true;
     connection->unread = true;
-    bm_log_line(&connection->http->server->log, "refused code=%s from=%s %s", bm_code_name(failure.code), connection->client_text,
-                failure.detail != NULL ? failure.detail : "");
+    bm_log_refused(&connection->http->server->log, &connection->http->unread, bm_process_now_ms(), failure, connection->client_text);
     bm_server_http_refuse(connection, failure);
 }
 
