@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,11 +18,11 @@
 
 /*
  * Messages, memory, time, randomness, the answer of a signal handler, and the end. Not sendmsg and recvmsg, by which processes hand each other
- * open files. sysinfo is for qsort: glibc asks it how much memory there is when
+ * open files; sendto is below. sysinfo is for qsort: glibc asks it how much memory there is when
  * more than 1024 bytes are to be sorted, as the attributes of a long RDN in a certificate that a client sent.
  */
 static const int common[] = {
-    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
+    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom),
     SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
     SCMP_SYS(rt_sigprocmask), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
@@ -30,7 +31,7 @@ static const int common[] = {
 /* The server: the connections that come to its listening socket, and libevent's loop. */
 static const int server[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(readv), SCMP_SYS(writev),
-    SCMP_SYS(shutdown), SCMP_SYS(rt_sigaction), END,
+    SCMP_SYS(rt_sigaction), END,
 };
 
 /* The keeper: its socket pairs. */
@@ -121,12 +122,26 @@ static int allow_fcntl(scmp_filter_ctx filter)
     return rc;
 }
 
-/* libevent asks a socket how much there is to read; no other ioctl. */
+/* send, and not sendto: with an address and MSG_FASTOPEN it connects a TCP socket as connect would. */
+static int allow_send(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp plain[] = {{.arg = 3, .op = SCMP_CMP_MASKED_EQ, .datum_a = MSG_FASTOPEN, .datum_b = 0},
+                                         {.arg = 4, .op = SCMP_CMP_EQ, .datum_a = 0}};
+
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2, plain);
+}
+
+/*
+ * libevent asks a socket how much there is to read; no other ioctl. A connection ends its sending: the other ways of shutdown make of the listening
+ * socket one that listens no more, also for the process that is started after this one, and that could be connected.
+ */
 static int allow_server(scmp_filter_ctx filter)
 {
     const struct scmp_arg_cmp is_fionread = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD};
+    const struct scmp_arg_cmp ends_sending = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SHUT_WR};
+    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_fionread);
 
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_fionread);
+    return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, ends_sending);
 }
 
 #ifdef BM_SANITIZED
@@ -152,6 +167,8 @@ static int fill(scmp_filter_ctx filter, bm_process process)
         rc = allow(filter, common);
     if (rc == 0)
         rc = allow_memory(filter);
+    if (rc == 0)
+        rc = allow_send(filter);
     if (rc == 0)
         rc = allow(filter, lists[process]);
     if (rc == 0 && process != BM_PROCESS_KEEPER)
@@ -235,11 +252,15 @@ BM_RESULT bm_sandbox_enter(bm_process process, const char *directory)
 /* An error, and not the end: with the monitor everything ends. */
 static int forbid(scmp_filter_ctx filter)
 {
-    const struct scmp_arg_cmp types = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = TIOCSTI};
+    /* The kernel looks at the lower half of a command alone. */
+    const struct scmp_arg_cmp types = {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = TIOCSTI};
+    const struct scmp_arg_cmp to_an_address = {.arg = 4, .op = SCMP_CMP_NE, .datum_a = 0};
     int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
     if (rc == 0)
         rc = add(filter, SCMP_ACT_ERRNO(EPERM), not_for_monitor);
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 1, to_an_address);
     return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, types);
 }
 

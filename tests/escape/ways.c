@@ -61,6 +61,10 @@ WAY(way_socket_inet, SYS_socket, AF_INET, SOCK_STREAM, 0)
 WAY(way_socket_unix, SYS_socket, AF_UNIX, SOCK_STREAM, 0)
 WAY(way_socket_netlink, SYS_socket, AF_NETLINK, SOCK_RAW, 0)
 WAY(way_connect, SYS_connect, scene->tcp, &loopback, sizeof(loopback))
+WAY(way_connect_by_sending, SYS_sendto, scene->tcp, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL | MSG_DONTWAIT, &loopback, sizeof(loopback))
+WAY(way_send_at_once, SYS_sendto, scene->tcp, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0)
+WAY(way_stop_listening, SYS_shutdown, BM_FD_LISTEN, SHUT_RD)
+WAY(way_stop_all, SYS_shutdown, BM_FD_LISTEN, SHUT_RDWR)
 WAY(way_bind, SYS_bind, scene->tcp, &loopback, sizeof(loopback))
 WAY(way_listen, SYS_listen, scene->tcp, 1)
 WAY(way_accept, SYS_accept4, BM_FD_LISTEN, NULL, NULL, SOCK_NONBLOCK)
@@ -107,6 +111,7 @@ WAY(way_reboot, SYS_reboot, 0, 0, 0, NULL)
 WAY(way_syslog, SYS_syslog, 3, scene->page, 1)
 WAY(way_clock_settime, SYS_clock_settime, 0, NULL)
 WAY(way_type_into_terminal, SYS_ioctl, 2, TIOCSTI, "x")
+WAY(way_type_by_high_bits, SYS_ioctl, 2, TIOCSTI | 1UL << 32, "x")
 WAY(way_poll, SYS_ppoll, NULL, 0, &(const struct timespec){0}, NULL, 0)
 WAY(way_epoll, SYS_epoll_ctl, scene->epoll, 1, scene->pair[0], scene->page)
 WAY(way_fsync, SYS_fsync, scene->file)
@@ -218,6 +223,10 @@ const escape_way escape_ways[] = {
     {"unix-socket", way_socket_unix, NOBODY, false, NULL},
     {"netlink-socket", way_socket_netlink, NOBODY, false, NULL},
     {"connect", way_connect, NOBODY, false, NULL},
+    {"connect-by-sending", way_connect_by_sending, NOBODY, false, NULL},
+    {"send-at-once", way_send_at_once, NOWHERE, false, NULL},
+    {"stop-listening", way_stop_listening, NOWHERE, false, NULL},
+    {"stop-listening-and-sending", way_stop_all, NOWHERE, false, NULL},
     {"bind", way_bind, NOBODY, false, NULL},
     {"listen", way_listen, NOBODY, false, NULL},
     {"accept", way_accept, NOT_THE_SERVER, false, NULL},
@@ -272,6 +281,7 @@ const escape_way escape_ways[] = {
     {"kernel-log", way_syslog, NOBODY, false, NULL},
     {"set-the-clock", way_clock_settime, NOBODY, false, NULL},
     {"type-into-the-terminal", way_type_into_terminal, NOBODY, false, NULL},
+    {"type-with-high-bits", way_type_by_high_bits, NOBODY, false, NULL},
 #ifdef __x86_64__
     {"fork", way_fork, NOWHERE, false, NULL},
     {"32-bit-call", way_other_door, NOWHERE, false, NULL},
