@@ -61,13 +61,9 @@ static BM_RESULT write_all(int fd, const char *path, bm_bytes bytes)
     return bm_ok();
 }
 
-/* Makes a file, for `owner` where that is not our user; root may renew what the server's user must read. */
-static BM_RESULT make(int directory, const char *name, mode_t mode, const struct stat *owner, bm_bytes bytes)
+/* Fills a file, for `owner` where that is not our user; root may renew what the server's user must read. */
+static BM_RESULT fill(int fd, const char *name, mode_t mode, const struct stat *owner, bm_bytes bytes)
 {
-    BM_AUTO(close_fd) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-
-    if (fd < 0)
-        return failed(name);
     BM_TRY(write_all(fd, name, bytes));
     if (owner != NULL && owner->st_uid != geteuid() && fchown(fd, owner->st_uid, owner->st_gid) != 0)
         return failed(name);
@@ -75,6 +71,20 @@ static BM_RESULT make(int directory, const char *name, mode_t mode, const struct
     if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
         return failed(name);
     return bm_ok();
+}
+
+/* Makes a file, or leaves nothing. */
+static BM_RESULT make(int directory, const char *name, mode_t mode, const struct stat *owner, bm_bytes bytes)
+{
+    BM_AUTO(close_fd) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    bm_result result;
+
+    if (fd < 0)
+        return failed(name);
+    result = fill(fd, name, mode, owner, bytes);
+    if (result.code != BM_OK)
+        (void)unlinkat(directory, name, 0);
+    return result;
 }
 
 BM_RESULT bm_ctl_files_make(int directory, const char *name, mode_t mode, bm_bytes bytes)

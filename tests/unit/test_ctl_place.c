@@ -8,11 +8,14 @@
 #include "ctl/place.h"
 #include "store/state.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +47,20 @@ static void make(const char *directory, const char *name)
 
     (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
     assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* What is in a directory. */
+static int count(const char *path)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    int found = 0;
+
+    assert_non_null(directory);
+    while ((entry = readdir(directory)) != NULL)
+        found += entry->d_name[0] != '.';
+    (void)closedir(directory);
+    return found;
 }
 
 static int begin(void **state)
@@ -257,6 +274,26 @@ static void a_link_is_not_replaced_by_a_renewal(void **state)
     assert_unharmed(f);
 }
 
+static void a_renewal_for_which_there_is_no_room_leaves_the_old_file_alone(void **state)
+{
+    const struct rlimit none = {0, RLIM_INFINITY};
+    struct rlimit before;
+    fixture *f = *state;
+    bm_result result;
+
+    make(f->above, "ca");
+    put(f->target, "file");
+    assert_ok(bm_ctl_files_replace(f->target, "file", 0644, bm_bytes_str("old")));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    result = bm_ctl_files_replace(f->target, "file", 0644, bm_bytes_str("newer"));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_code(result, BM_E_IO);
+    assert_int_equal(status(f->target, "file").st_size, 3);
+    assert_int_equal(count(f->target), 1);
+}
+
 #define PLACE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -270,6 +307,7 @@ int main(void)
         PLACE(a_database_that_a_library_made_elsewhere_is_noticed),
         PLACE(a_planted_file_is_not_written_to),
         PLACE(a_link_is_not_replaced_by_a_renewal),
+        PLACE(a_renewal_for_which_there_is_no_room_leaves_the_old_file_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
