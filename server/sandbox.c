@@ -107,11 +107,12 @@ static int allow_memory(scmp_filter_ctx filter)
 
 /*
  * Flags and locks of descriptors. Not their owner (F_SETOWN, F_SETSIG): the kernel would send it any signal, to whichever process of this user it
- * is, and that ends the monitor as well as kill would.
+ * is, and that ends the monitor as well as kill would. Nor what reading and writing do (F_SETFL): the listening socket and the log are also the
+ * monitor's, and those of the process that is started after this one, which would wait in them.
  */
 static int allow_fcntl(scmp_filter_ctx filter)
 {
-    static const unsigned commands[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW};
+    static const unsigned commands[] = {F_GETFD, F_SETFD, F_GETFL, F_GETLK, F_SETLK, F_SETLKW};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && rc == 0; i++) {

@@ -65,6 +65,7 @@ WAY(way_connect_by_sending, SYS_sendto, scene->tcp, "x", 1, MSG_FASTOPEN | MSG_N
 WAY(way_send_at_once, SYS_sendto, scene->tcp, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0)
 WAY(way_stop_listening, SYS_shutdown, BM_FD_LISTEN, SHUT_RD)
 WAY(way_stop_all, SYS_shutdown, BM_FD_LISTEN, SHUT_RDWR)
+WAY(way_make_listening_wait, SYS_fcntl, BM_FD_LISTEN, F_SETFL, 0)
 WAY(way_bind, SYS_bind, scene->tcp, &loopback, sizeof(loopback))
 WAY(way_listen, SYS_listen, scene->tcp, 1)
 WAY(way_accept, SYS_accept4, BM_FD_LISTEN, NULL, NULL, SOCK_NONBLOCK)
@@ -227,6 +228,7 @@ const escape_way escape_ways[] = {
     {"send-at-once", way_send_at_once, NOWHERE, false, NULL},
     {"stop-listening", way_stop_listening, NOWHERE, false, NULL},
     {"stop-listening-and-sending", way_stop_all, NOWHERE, false, NULL},
+    {"make-listening-wait", way_make_listening_wait, NOWHERE, false, NULL},
     {"bind", way_bind, NOBODY, false, NULL},
     {"listen", way_listen, NOBODY, false, NULL},
     {"accept", way_accept, NOT_THE_SERVER, false, NULL},
