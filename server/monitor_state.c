@@ -103,7 +103,7 @@ BM_RESULT bm_monitor_state_read(const char *directory, const char *passphrase_fi
 
 void bm_monitor_state_fini(bm_monitor_state *state)
 {
-    bm_buf *const buffers[] = {&state->directory, &state->database,   &state->config_path, &state->config_text,
+    bm_buf *const buffers[] = {&state->directory, &state->database_folder, &state->database, &state->config_path, &state->config_text,
                                &state->ca_pem,    &state->ca_der,     &state->tls_pem,     &state->tls_key,
                                &state->ca_key,    &state->ticket_key, &state->passphrase};
 
