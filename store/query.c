@@ -46,6 +46,8 @@ BM_RESULT bm_query_failure(sqlite3 *db, int status)
 
     if (means_damage(status))
         return damage(words);
+    if (status == SQLITE_IOERR_NOMEM)
+        return bm_fail(BM_E_NO_MEMORY, NULL);
     if ((status & 0xFF) == SQLITE_FULL)
         return bm_failf(BM_E_STORE, "there is no room for the database (%s): make room on its disk; birthmarkd goes on by itself", words);
     if (means_unwritten(status))

@@ -1,5 +1,7 @@
 #include "unit_store.h"
 
+#include "store/query.h"
+
 #include <sys/stat.h>
 
 static void a_new_database_is_private_and_empty(void **state)
@@ -404,6 +406,14 @@ static void a_listing_ends_when_its_reader_says_so(void **state)
     assert_ok(bm_store_certificate_list(f->store, "SN2", stop, &seen));
 }
 
+static void memory_that_runs_out_below_sqlite_is_no_fault_of_the_database(void **state)
+{
+    (void)state;
+    assert_code(bm_query_failure(NULL, SQLITE_NOMEM), BM_E_NO_MEMORY);
+    assert_code(bm_query_failure(NULL, SQLITE_IOERR_NOMEM), BM_E_NO_MEMORY);
+    assert_code(bm_query_failure(NULL, SQLITE_IOERR_READ), BM_E_STORE);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
 
 int main(void)
@@ -431,6 +441,7 @@ int main(void)
         T(names_that_are_none_are_refused),
         T(a_serial_is_found_by_a_prefix_that_is_the_only_one),
         T(a_listing_ends_when_its_reader_says_so),
+        cmocka_unit_test(memory_that_runs_out_below_sqlite_is_no_fault_of_the_database),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
