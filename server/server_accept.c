@@ -81,6 +81,13 @@ static void set_listening(bm_server_accept *accept, bool listening)
         (void)(listening ? evconnlistener_enable(accept->listener) : evconnlistener_disable(accept->listener));
 }
 
+/* Where there is no memory for a timer, at once: it must not be never. */
+static void resume_after(bm_server_accept *accept, const struct timeval *pause)
+{
+    if (event_add(accept->resume, pause) != 0)
+        event_active(accept->resume, EV_TIMEOUT, 1);
+}
+
 /* After some the others have their turn. */
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size, void *context)
 {
@@ -92,7 +99,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     if (++accept->turn == TURN_MAX) {
         accept->turn = 0;
         set_listening(accept, false);
-        (void)event_add(accept->resume, &next_turn);
+        resume_after(accept, &next_turn);
     }
     take(accept, fd, address);
 }
@@ -106,7 +113,7 @@ static void on_accept_error(struct evconnlistener *listener, void *context)
     (void)listener;
     bm_log_line(&accept->server->log, "accept: %s", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
     set_listening(accept, false);
-    (void)event_add(accept->resume, &pause);
+    resume_after(accept, &pause);
 }
 
 static void on_resume(evutil_socket_t fd, short events, void *context)

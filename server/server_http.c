@@ -8,6 +8,7 @@
 #include "server/server_limit.h"
 #include "server/server_reply.h"
 #include "server/server_routes.h"
+#include "server/server_stream.h"
 #include "server/server_tls.h"
 
 #include <event2/buffer.h>
@@ -29,6 +30,7 @@ typedef enum {
 } connection_phase;
 
 #define LINGER_SECONDS 2
+#define INPUT_MAX (BM_SERVER_HEAD_MAX + BM_REQUEST_BODY_MAX)
 
 /* Which connections may be closed to make room for a new one: first those that are idle, then those whose client is to do something. */
 typedef enum { LIST_IDLE, LIST_WAITING, LIST_BUSY, LIST_COUNT } connection_list;
@@ -116,8 +118,9 @@ static void enter_phase(bm_server_connection *connection, connection_phase phase
     TAILQ_INSERT_TAIL(&http->lists[list_of(phase)], connection, link);
     connection->listed = true;
     (void)event_del(connection->timer);
-    if (deadline.tv_sec > 0)
-        (void)event_add(connection->timer, &deadline);
+    /* Where there is no memory for a deadline, it is now. */
+    if (deadline.tv_sec > 0 && event_add(connection->timer, &deadline) != 0)
+        event_active(connection->timer, EV_TIMEOUT, 1);
     hold_or_accept(http);
 }
 
@@ -154,14 +157,6 @@ static void drop(bm_server_connection *connection)
         free_connection(connection);
 }
 
-/* Throws away what was read, so that there is room to read more. */
-static void drain_input(bm_server_connection *connection)
-{
-    struct evbuffer *input = bufferevent_get_input(connection->stream);
-
-    (void)evbuffer_drain(input, evbuffer_get_length(input));
-}
-
 static void close_politely(bm_server_connection *connection)
 {
     bm_server_tls_shutdown(connection->stream);
@@ -171,7 +166,8 @@ static void close_politely(bm_server_connection *connection)
     }
     (void)shutdown(bufferevent_getfd(connection->stream), SHUT_WR);
     enter_phase(connection, PHASE_LINGER);
-    drain_input(connection);
+    bm_server_stream_drain(connection->stream);
+    bm_server_stream_bound(connection->stream, INPUT_MAX);
 }
 
 static BM_RESULT send_reply(bm_server_connection *connection, const bm_server_reply *reply)
@@ -179,23 +175,30 @@ static BM_RESULT send_reply(bm_server_connection *connection, const bm_server_re
     BM_AUTO_BUF bytes = BM_BUF_EMPTY;
 
     BM_TRY(bm_server_reply_put(&bytes, reply));
-    BM_CHECK(bufferevent_write(connection->stream, bytes.data, bytes.size) == 0, BM_E_NO_MEMORY, NULL);
-    return bm_ok();
+    return bm_server_stream_send(connection->stream, bm_buf_view(&bytes));
 }
 
 /* Ends it from the loop, and not here: a caller may still look at the connection. */
 static void end_soon(bm_server_connection *connection)
 {
-    const struct timeval now = {0};
-
     enter_phase(connection, PHASE_LINGER);
-    (void)event_add(connection->timer, &now);
+    event_active(connection->timer, EV_TIMEOUT, 1);
+}
+
+/* There is no memory for a reply: this one needs nearly none. */
+static void answer_out_of_memory(bm_server_connection *connection)
+{
+    connection->close = true;
+    if (connection->stream == NULL || bm_server_stream_send(connection->stream, bm_server_reply_out_of_memory()).code != BM_OK)
+        end_soon(connection);
+    else
+        enter_phase(connection, PHASE_REPLY);
 }
 
 static void answer(bm_server_connection *connection, const bm_server_reply *reply)
 {
     if (connection->stream == NULL || send_reply(connection, reply).code != BM_OK)
-        end_soon(connection);
+        answer_out_of_memory(connection);
     else
         enter_phase(connection, PHASE_REPLY);
 }
@@ -214,8 +217,10 @@ static void refuse(bm_server_connection *connection, bm_result failure, unsigned
 
     if (failure.code == BM_E_METHOD_NOT_ALLOWED && connection->route != NULL)
         allow = connection->route->allow;
-    if (bm_problem_put(failure, &body).code != BM_OK)
-        bm_buf_clear(&body);
+    if (bm_problem_put(failure, &body).code != BM_OK) {
+        answer_out_of_memory(connection);
+        return;
+    }
     connection->close |= connection->http->stopping;
     answer(connection, &(bm_server_reply){.status = bm_code_status(failure.code),
                                           .type = BM_SERVER_REPLY_PROBLEM,
@@ -277,12 +282,6 @@ static void take_head(bm_server_connection *connection, struct evbuffer *input, 
     enter_phase(connection, PHASE_BODY);
 }
 
-/* An empty line, where a line before it ended with a bare LF: this head will never end as it should. */
-static bool has_odd_end(struct evbuffer *input)
-{
-    return evbuffer_search(input, "\n\n", 2, NULL).pos >= 0 || evbuffer_search(input, "\n\r\n", 3, NULL).pos >= 0;
-}
-
 static void read_head(bm_server_connection *connection, struct evbuffer *input)
 {
     struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
@@ -291,7 +290,7 @@ static void read_head(bm_server_connection *connection, struct evbuffer *input)
         take_head(connection, input, (size_t)end.pos + 4);
     else if (evbuffer_get_length(input) >= BM_SERVER_HEAD_MAX)
         refuse_unread(connection, bm_fail(BM_E_BODY_TOO_LARGE, "the head of the request is too long"));
-    else if (has_odd_end(input))
+    else if (bm_server_stream_has_odd_end(connection->stream))
         refuse_unread(connection, bm_fail(BM_E_REQUEST_MALFORMED, "the head has a line that does not end with CR LF"));
     else if (connection->phase == PHASE_IDLE && evbuffer_get_length(input) > 0)
         enter_phase(connection, PHASE_HEAD);
@@ -345,13 +344,13 @@ static void read_requests(bm_server_connection *connection)
     if (connection->phase == PHASE_BODY)
         read_body(connection, input);
     else if (connection->phase == PHASE_LINGER)
-        drain_input(connection);
+        bm_server_stream_drain(connection->stream);
 }
 
 static void on_read(struct bufferevent *stream, void *context)
 {
-    (void)stream;
     read_requests(context);
+    bm_server_stream_bound(stream, INPUT_MAX);
 }
 
 /* The output is empty: the reply is sent. */
@@ -366,10 +365,12 @@ static void on_written(struct bufferevent *stream, void *context)
         return;
     }
     enter_phase(connection, PHASE_IDLE);
-    if (connection->http->stopping)
+    if (connection->http->stopping) {
         free_connection(connection);
-    else
-        read_requests(connection);
+        return;
+    }
+    read_requests(connection);
+    bm_server_stream_bound(connection->stream, INPUT_MAX);
 }
 
 static void on_event(struct bufferevent *stream, short events, void *context)
@@ -437,9 +438,9 @@ static void on_accepted(void *context, int fd, const bm_address *peer)
     bm_address_text(peer, connection->client_text);
     http->count++;
     bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);
-    bufferevent_setwatermark(connection->stream, EV_READ, 0, BM_SERVER_HEAD_MAX + BM_REQUEST_BODY_MAX);
     enter_phase(connection, PHASE_HEAD);
-    (void)bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+    if (bufferevent_enable(connection->stream, EV_READ | EV_WRITE) != 0)
+        free_connection(connection);
 }
 
 BM_RESULT bm_server_http_new(bm_server *server, int listener, bm_server_http **http)

@@ -189,12 +189,13 @@ BM_RESULT bm_server_peer_ask(bm_server_peer *peer, const bm_server_peer_request 
         result = bm_buf_put(&made->datagram, request->body);
     if (result.code == BM_OK && made->datagram.size > BM_MESSAGE_MAX)
         result = bm_fail(BM_E_INTERNAL, "a message is too long");
+    if (result.code == BM_OK && peer->pending_count == 0 && event_add(peer->tick, &every) != 0)
+        result = bm_fail(BM_E_NO_MEMORY, NULL);
     if (result.code != BM_OK) {
         free_pending(made);
         return result;
     }
-    if (peer->pending_count++ == 0)
-        (void)event_add(peer->tick, &every);
+    peer->pending_count++;
     TAILQ_INSERT_TAIL(&peer->pending, made, link);
     send_pending(made, peer->fd, bm_process_now_ms());
     return bm_ok();

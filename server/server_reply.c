@@ -39,3 +39,12 @@ BM_RESULT bm_server_reply_put(bm_buf *out, const bm_server_reply *reply)
     BM_TRY(bm_buf_put_str(out, "\r\n"));
     return bm_buf_put(out, reply->body);
 }
+
+/* What bm_problem_put and bm_server_reply_put would make of BM_E_NO_MEMORY. */
+bm_bytes bm_server_reply_out_of_memory(void)
+{
+    return bm_bytes_str("HTTP/1.1 503 Service Unavailable\r\nContent-Type: " BM_SERVER_REPLY_PROBLEM "\r\nContent-Length: 131\r\n"
+                        "Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+                        "{\"type\":\"urn:birthmark:problem:out-of-memory\",\"title\":\"Memory ran out; try again in a moment.\",\"status\":503,"
+                        "\"code\":\"out-of-memory\"}");
+}

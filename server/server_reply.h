@@ -21,4 +21,7 @@ typedef struct {
 /* Appends head and body; BM_E_NO_MEMORY. */
 BM_RESULT bm_server_reply_put(bm_buf *out, const bm_server_reply *reply);
 
+/* The whole reply for when there is no memory to write another: out-of-memory, and the connection ends. It needs none, and is there for ever. */
+bm_bytes bm_server_reply_out_of_memory(void);
+
 #endif
