@@ -258,8 +258,12 @@ static BM_RESULT drain(bm_ledger *ledger)
 
     for (size_t i = 0; empty < ledger->socket_count && taken < BM_LEDGER_BATCH_MAX; i = (i + 1) % ledger->socket_count) {
         bool got = false;
+        bm_result result = bm_channel_receive(ledger->sockets[i], &ledger->datagram, &got);
 
-        BM_TRY(bm_channel_receive(ledger->sockets[i], &ledger->datagram, &got));
+        /* What was not read waits in the socket; what was is written, and gives its memory back. */
+        if (result.code == BM_E_NO_MEMORY)
+            break;
+        BM_TRY(result);
         empty = got ? 0 : empty + 1;
         taken += got;
         if (got)
