@@ -334,7 +334,8 @@ static BM_RESULT record_refusal(bm_ledger *ledger, bm_message *message, int64_t 
     return bm_store_record_log(ledger->store, &entry);
 }
 
-static void perform(bm_ledger *ledger, pending_write *write, int64_t now)
+/* Only for want of memory does it fail: SQLite may have rolled back the whole transaction then. */
+static BM_RESULT perform(bm_ledger *ledger, pending_write *write, int64_t now)
 {
     bm_message message;
     bm_result result = bm_message_open(bm_buf_view(&write->datagram), &message);
@@ -343,12 +344,15 @@ static void perform(bm_ledger *ledger, pending_write *write, int64_t now)
         result = record_refusal(ledger, &message, now);
         if (result.code != BM_OK)
             bm_log_failure(ledger->log, "a refusal was not recorded:", result);
-        return;
+        return result.code == BM_E_NO_MEMORY ? result : bm_ok();
     }
     if (result.code == BM_OK)
         result = record(ledger, &message, &write->reply);
+    if (result.code == BM_E_NO_MEMORY)
+        return result;
     if (result.code != BM_OK)
         put_error(&write->reply, write->id, result);
+    return bm_ok();
 }
 
 /* Nothing of the batch is on disk: everyone who waits for an answer gets this one. */
@@ -366,11 +370,12 @@ static void fail_batch(bm_ledger *ledger, bm_result error)
 /* Writes the batch in the transaction that is open. */
 static BM_RESULT commit_batch(bm_ledger *ledger, int64_t now)
 {
-    bm_result result;
+    bm_result result = bm_ok();
 
-    for (size_t i = 0; i < ledger->batch_count; i++)
-        perform(ledger, &ledger->batch[i], now);
-    result = bm_store_commit(ledger->store);
+    for (size_t i = 0; i < ledger->batch_count && result.code == BM_OK; i++)
+        result = perform(ledger, &ledger->batch[i], now);
+    if (result.code == BM_OK)
+        result = bm_store_commit(ledger->store);
     if (result.code != BM_OK)
         bm_store_rollback(ledger->store);
     return result;
