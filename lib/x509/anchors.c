@@ -77,14 +77,9 @@ static BM_RESULT grow(bm_anchors *anchors)
     return bm_ok();
 }
 
-static void free_x509(X509 **x509)
-{
-    X509_free(*x509);
-}
-
 BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class)
 {
-    BM_AUTO(free_x509) X509 *x509 = NULL;
+    BM_AUTO(bm_ekc_x509_freep) X509 *x509 = NULL;
     BM_AUTO(bm_issuer_free_path) STACK_OF(X509) *path = sk_X509_new_null();
     bm_anchor_row row = {.class = class, .self = {.path = path, .anchor = anchors->count}};
 

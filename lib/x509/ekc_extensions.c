@@ -18,16 +18,23 @@ typedef struct {
     size_t count;
 } reading;
 
+/* A value that is one SEQUENCE: `inner` reads its content. */
+static BM_RESULT enter(bm_bytes value, bm_cursor *inner)
+{
+    bm_cursor at = bm_cursor_of(value);
+
+    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, inner));
+    return bm_cursor_end(&at);
+}
+
 /* SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER OPTIONAL }: FALSE is in the field in full, against DER. */
 static BM_RESULT read_basic(bm_bytes value, reading *to)
 {
-    bm_cursor at = bm_cursor_of(value);
     bm_cursor inner;
     bm_bytes flag;
     bm_bytes length = bm_bytes_of(NULL, 0);
 
-    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, &inner));
-    BM_TRY(bm_cursor_end(&at));
+    BM_TRY(enter(value, &inner));
     to->has_basic = true;
     if (bm_der_peek(&inner, BM_DER_BOOLEAN)) {
         BM_TRY(bm_der_take(&inner, BM_DER_BOOLEAN, &flag));
@@ -64,12 +71,10 @@ static BM_RESULT read_key_usage(bm_bytes value, reading *to)
 /* SEQUENCE OF OBJECT IDENTIFIER, of one at least. */
 static BM_RESULT read_purposes(bm_bytes value, reading *to)
 {
-    bm_cursor at = bm_cursor_of(value);
     bm_cursor inner;
     bm_bytes purpose;
 
-    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, &inner));
-    BM_TRY(bm_cursor_end(&at));
+    BM_TRY(enter(value, &inner));
     BM_CHECK(inner.rest.size > 0, BM_E_MALFORMED, "an extended key usage of nothing");
     while (inner.rest.size > 0) {
         BM_TRY(bm_der_take(&inner, BM_DER_OID, &purpose));
@@ -82,13 +87,11 @@ static BM_RESULT read_purposes(bm_bytes value, reading *to)
 /* SEQUENCE OF GeneralName, of one at least; what the names say is nobody's business here. */
 static BM_RESULT read_names(bm_bytes value)
 {
-    bm_cursor at = bm_cursor_of(value);
     bm_cursor inner;
     bm_bytes content;
     uint8_t tag;
 
-    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, &inner));
-    BM_TRY(bm_cursor_end(&at));
+    BM_TRY(enter(value, &inner));
     BM_CHECK(inner.rest.size > 0, BM_E_MALFORMED, "a subjectAltName of nothing");
     while (inner.rest.size > 0) {
         BM_TRY(bm_der_any(&inner, &tag, &content, NULL));

@@ -28,4 +28,10 @@ BM_RESULT bm_ekc_decode(bm_bytes der, X509 **x509);
 /* The validity in seconds since 1970, read as OpenSSL reads it; BM_E_EKC_MALFORMED. */
 BM_RESULT bm_ekc_dates(const X509 *x509, int64_t *not_before, int64_t *not_after);
 
+/* For BM_AUTO. */
+static inline void bm_ekc_x509_freep(X509 **x509)
+{
+    X509_free(*x509);
+}
+
 #endif

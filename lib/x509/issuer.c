@@ -131,11 +131,6 @@ BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path)
     return bm_ok();
 }
 
-static void free_x509(X509 **x509)
-{
-    X509_free(*x509);
-}
-
 /* The algorithm of the EK certificate's signature, if it is one of ours; both places must say the same (RFC 5280, 4.1.1.2). */
 static bm_sig_alg algorithm_of(const bm_walk_cert *leaf)
 {
@@ -144,7 +139,7 @@ static bm_sig_alg algorithm_of(const bm_walk_cert *leaf)
 
 BM_RESULT bm_issuer_check_strongly_signed(const bm_ekc *leaf)
 {
-    BM_AUTO(free_x509) X509 *x509 = NULL;
+    BM_AUTO(bm_ekc_x509_freep) X509 *x509 = NULL;
 
     if (algorithm_of(bm_ekc_walked(leaf)) != BM_SIG_NONE)
         return bm_ok(); /* each of ours has SHA-256 or longer */
@@ -185,7 +180,7 @@ static bool says_it_issued(X509 *candidate, const bm_ekc *leaf)
 static bool verifies(X509 *candidate, const bm_ekc *leaf)
 {
     const bm_walk_cert *walked = bm_ekc_walked(leaf);
-    BM_AUTO(free_x509) X509 *x509 = NULL;
+    BM_AUTO(bm_ekc_x509_freep) X509 *x509 = NULL;
     EVP_PKEY *key = X509_get0_pubkey(candidate);
     bm_sig_alg alg = algorithm_of(walked);
 
@@ -210,7 +205,7 @@ bool bm_issuer_is_current(const bm_issuer *candidate, int64_t now)
 
 BM_RESULT bm_issuer_check_constraints(const bm_issuer *candidate, const bm_ekc *leaf)
 {
-    BM_AUTO(free_x509) X509 *decoded = NULL;
+    BM_AUTO(bm_ekc_x509_freep) X509 *decoded = NULL;
 
     if (!candidate->constrained)
         return bm_ok();
