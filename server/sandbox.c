@@ -30,8 +30,7 @@ static const int common[] = {
 
 /* The server: the connections that come to its listening socket, and libevent's loop. */
 static const int server[] = {
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(readv), SCMP_SYS(writev),
-    SCMP_SYS(rt_sigaction), END,
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(rt_sigaction), END,
 };
 
 /* The keeper: its socket pairs. */
@@ -133,16 +132,14 @@ static int allow_send(scmp_filter_ctx filter)
 }
 
 /*
- * libevent asks a socket how much there is to read; no other ioctl. A connection ends its sending: the other ways of shutdown make of the listening
- * socket one that listens no more, also for the process that is started after this one, and that could be connected.
+ * A connection ends its sending: the other ways of shutdown make of the listening socket one that listens no more, also for the process that is
+ * started after this one, and that could be connected.
  */
 static int allow_server(scmp_filter_ctx filter)
 {
-    const struct scmp_arg_cmp is_fionread = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD};
     const struct scmp_arg_cmp ends_sending = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SHUT_WR};
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, is_fionread);
 
-    return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, ends_sending);
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, ends_sending);
 }
 
 #ifdef BM_SANITIZED

@@ -210,3 +210,10 @@ BM_RESULT bm_server_head_parse(bm_bytes head, size_t body_max, bm_server_head *p
     *parsed = reading.head;
     return bm_ok();
 }
+
+bool bm_server_head_has_odd_end(bm_bytes input)
+{
+    size_t at;
+
+    return bm_bytes_find(input, bm_bytes_str("\n\n"), &at) || bm_bytes_find(input, bm_bytes_str("\n\r\n"), &at);
+}

@@ -32,4 +32,7 @@ typedef struct {
  */
 BM_RESULT bm_server_head_parse(bm_bytes head, size_t body_max, bm_server_head *parsed);
 
+/* Is there an empty line, where a line before it ended with a bare LF? A head that begins so will never end as it should. */
+bool bm_server_head_has_odd_end(bm_bytes input);
+
 #endif

@@ -9,15 +9,11 @@
 #include "server/server_reply.h"
 #include "server/server_routes.h"
 #include "server/server_stream.h"
-#include "server/server_tls.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/util.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 /* What a connection is doing. */
 typedef enum {
@@ -38,7 +34,7 @@ typedef enum { LIST_IDLE, LIST_WAITING, LIST_BUSY, LIST_COUNT } connection_list;
 struct bm_server_connection {
     TAILQ_ENTRY(bm_server_connection) link;
     bm_server_http *http;
-    struct bufferevent *stream; /* NULL: the client is gone while the handler is busy */
+    bm_server_stream *stream; /* NULL: the client is gone while the handler is busy */
     struct event *timer;
     connection_phase phase;
     bool listed; /* it is in the list of its phase */
@@ -126,8 +122,7 @@ static void enter_phase(bm_server_connection *connection, connection_phase phase
 
 static void free_stream(bm_server_connection *connection)
 {
-    if (connection->stream != NULL)
-        bufferevent_free(connection->stream);
+    bm_server_stream_free(connection->stream);
     connection->stream = NULL;
 }
 
@@ -157,25 +152,43 @@ static void drop(bm_server_connection *connection)
         free_connection(connection);
 }
 
+/* Throws away what came. */
+static void drain(bm_server_connection *connection)
+{
+    bm_server_stream_take(connection->stream, bm_server_stream_input(connection->stream).size);
+}
+
 static void close_politely(bm_server_connection *connection)
 {
-    bm_server_tls_shutdown(connection->stream);
+    bm_server_stream_say_goodbye(connection->stream);
     if (!connection->unread) {
         free_connection(connection);
         return;
     }
-    (void)shutdown(bufferevent_getfd(connection->stream), SHUT_WR);
+    bm_server_stream_end_sending(connection->stream);
     enter_phase(connection, PHASE_LINGER);
-    bm_server_stream_drain(connection->stream);
-    bm_server_stream_bound(connection->stream, INPUT_MAX);
+    drain(connection);
+}
+
+/* The reply is on its way, or with the kernel already. What follows from that is for the loop: a caller may still look at the connection. */
+static void enter_reply(bm_server_connection *connection, bool sent)
+{
+    bool stays = !connection->close && !connection->http->stopping && bm_server_stream_input(connection->stream).size == 0;
+
+    enter_phase(connection, sent && stays ? PHASE_IDLE : PHASE_REPLY);
+    if (sent && !stays)
+        bm_server_stream_call_sent(connection->stream);
 }
 
 static BM_RESULT send_reply(bm_server_connection *connection, const bm_server_reply *reply)
 {
     BM_AUTO_BUF bytes = BM_BUF_EMPTY;
+    bool sent;
 
     BM_TRY(bm_server_reply_put(&bytes, reply));
-    return bm_server_stream_send(connection->stream, bm_buf_view(&bytes));
+    BM_TRY(bm_server_stream_send(connection->stream, bm_buf_view(&bytes), &sent));
+    enter_reply(connection, sent);
+    return bm_ok();
 }
 
 /* Ends it from the loop, and not here: a caller may still look at the connection. */
@@ -188,19 +201,19 @@ static void end_soon(bm_server_connection *connection)
 /* There is no memory for a reply: this one needs nearly none. */
 static void answer_out_of_memory(bm_server_connection *connection)
 {
+    bool sent;
+
     connection->close = true;
-    if (connection->stream == NULL || bm_server_stream_send(connection->stream, bm_server_reply_out_of_memory()).code != BM_OK)
+    if (connection->stream == NULL || bm_server_stream_send(connection->stream, bm_server_reply_out_of_memory(), &sent).code != BM_OK)
         end_soon(connection);
     else
-        enter_phase(connection, PHASE_REPLY);
+        enter_reply(connection, sent);
 }
 
 static void answer(bm_server_connection *connection, const bm_server_reply *reply)
 {
     if (connection->stream == NULL || send_reply(connection, reply).code != BM_OK)
         answer_out_of_memory(connection);
-    else
-        enter_phase(connection, PHASE_REPLY);
 }
 
 void bm_server_http_answer(bm_server_connection *connection, int status, const char *type, bm_bytes body)
@@ -256,43 +269,50 @@ static BM_RESULT find_client(bm_server_connection *connection)
     return bm_ok();
 }
 
-/* The head is there, in `size` bytes: what is it about? */
-static void take_head(bm_server_connection *connection, struct evbuffer *input, size_t size)
+/* Where the client waits for a word before it sends the body. */
+static void go_on(bm_server_connection *connection)
 {
-    const unsigned char *start = evbuffer_pullup(input, (ev_ssize_t)size);
-    bm_result result = bm_fail(BM_E_NO_MEMORY, NULL);
+    bool sent;
+
+    bm_result_ignore(bm_server_stream_send(connection->stream, bm_bytes_str("HTTP/1.1 100 Continue\r\n\r\n"), &sent));
+}
+
+/* The head is there: what is it about? */
+static void take_head(bm_server_connection *connection, bm_bytes head)
+{
+    bm_result result = bm_server_head_parse(head, BM_REQUEST_BODY_MAX, &connection->head);
 
     connection->route = NULL;
     connection->close = true;
-    if (start != NULL)
-        result = bm_server_head_parse(bm_bytes_of(start, size), BM_REQUEST_BODY_MAX, &connection->head);
     if (result.code == BM_OK) {
         connection->close = !connection->head.keep_alive;
         result = find_client(connection);
     }
     if (result.code == BM_OK)
         result = bm_server_routes_find(&connection->head, &connection->route);
-    (void)evbuffer_drain(input, size);
+    bm_server_stream_take(connection->stream, head.size);
     if (result.code != BM_OK) {
         refuse_unread(connection, result);
         return;
     }
-    if (connection->head.expects_continue && evbuffer_get_length(input) < connection->head.content_length)
-        (void)bufferevent_write(connection->stream, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    if (connection->head.expects_continue && bm_server_stream_input(connection->stream).size < connection->head.content_length)
+        go_on(connection);
     enter_phase(connection, PHASE_BODY);
 }
 
-static void read_head(bm_server_connection *connection, struct evbuffer *input)
+static void read_head(bm_server_connection *connection)
 {
-    struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+    bm_bytes input = bm_server_stream_input(connection->stream);
+    bm_bytes start = bm_bytes_slice(input, 0, input.size < BM_SERVER_HEAD_MAX ? input.size : BM_SERVER_HEAD_MAX);
+    size_t end;
 
-    if (end.pos >= 0 && end.pos + 4 <= BM_SERVER_HEAD_MAX)
-        take_head(connection, input, (size_t)end.pos + 4);
-    else if (evbuffer_get_length(input) >= BM_SERVER_HEAD_MAX)
+    if (bm_bytes_find(start, bm_bytes_str("\r\n\r\n"), &end))
+        take_head(connection, bm_bytes_slice(input, 0, end + 4));
+    else if (input.size >= BM_SERVER_HEAD_MAX)
         refuse_unread(connection, bm_fail(BM_E_BODY_TOO_LARGE, "the head of the request is too long"));
-    else if (bm_server_stream_has_odd_end(connection->stream))
+    else if (bm_server_head_has_odd_end(input))
         refuse_unread(connection, bm_fail(BM_E_REQUEST_MALFORMED, "the head has a line that does not end with CR LF"));
-    else if (connection->phase == PHASE_IDLE && evbuffer_get_length(input) > 0)
+    else if (connection->phase == PHASE_IDLE && input.size > 0)
         enter_phase(connection, PHASE_HEAD);
 }
 
@@ -316,68 +336,58 @@ static bool is_paid(bm_server_connection *connection)
     return false;
 }
 
-static void read_body(bm_server_connection *connection, struct evbuffer *input)
+static void read_body(bm_server_connection *connection)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
+    bm_bytes input = bm_server_stream_input(connection->stream);
     size_t size = connection->head.content_length;
-    uint8_t *start;
 
-    if (evbuffer_get_length(input) < size)
+    if (input.size < size)
         return;
     enter_phase(connection, PHASE_BUSY);
-    /* A copy: the handler may answer at once, and so end the connection and its buffers. */
-    if (bm_buf_extend(&body, size, &start).code != BM_OK || evbuffer_remove(input, start, size) != (int)size) {
+    /* A copy: the handler may answer at once, and then there is the next request. */
+    if (bm_buf_put(&body, bm_bytes_slice(input, 0, size)).code != BM_OK) {
         bm_server_http_refuse(connection, bm_fail(BM_E_NO_MEMORY, NULL));
         return;
     }
+    bm_server_stream_take(connection->stream, size);
     if (is_paid(connection))
         connection->route->handler(connection->http->server, connection, bm_buf_view(&body));
 }
 
 /* Takes from the input what this phase can use. */
-static void read_requests(bm_server_connection *connection)
-{
-    struct evbuffer *input = bufferevent_get_input(connection->stream);
-
-    if (connection->phase == PHASE_HEAD || connection->phase == PHASE_IDLE)
-        read_head(connection, input);
-    if (connection->phase == PHASE_BODY)
-        read_body(connection, input);
-    else if (connection->phase == PHASE_LINGER)
-        bm_server_stream_drain(connection->stream);
-}
-
-static void on_read(struct bufferevent *stream, void *context)
-{
-    read_requests(context);
-    bm_server_stream_bound(stream, INPUT_MAX);
-}
-
-/* The output is empty: the reply is sent. */
-static void on_written(struct bufferevent *stream, void *context)
+static void on_came(void *context)
 {
     bm_server_connection *connection = context;
 
-    if (connection->phase != PHASE_REPLY || evbuffer_get_length(bufferevent_get_output(stream)) > 0)
+    if (connection->phase == PHASE_HEAD || connection->phase == PHASE_IDLE)
+        read_head(connection);
+    if (connection->phase == PHASE_BODY)
+        read_body(connection);
+    else if (connection->phase == PHASE_LINGER)
+        drain(connection);
+}
+
+static void on_sent(void *context)
+{
+    bm_server_connection *connection = context;
+
+    if (connection->phase != PHASE_REPLY)
         return;
     if (connection->close) {
         close_politely(connection);
         return;
     }
     enter_phase(connection, PHASE_IDLE);
-    if (connection->http->stopping) {
+    if (connection->http->stopping)
         free_connection(connection);
-        return;
-    }
-    read_requests(connection);
-    bm_server_stream_bound(connection->stream, INPUT_MAX);
+    else
+        on_came(connection);
 }
 
-static void on_event(struct bufferevent *stream, short events, void *context)
+static void on_ended(void *context)
 {
-    (void)stream;
-    if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-        drop(context);
+    drop(context);
 }
 
 static void on_deadline(evutil_socket_t fd, short events, void *context)
@@ -389,21 +399,20 @@ static void on_deadline(evutil_socket_t fd, short events, void *context)
 
 static bm_server_connection *new_connection(bm_server_http *http, int fd)
 {
+    const bm_server *server = http->server;
     bm_server_connection *connection = calloc(1, sizeof(*connection));
+    const bm_server_stream_events events = {.came = on_came, .sent = on_sent, .ended = on_ended, .context = connection};
 
     if (connection == NULL)
         return NULL;
     connection->http = http;
-    connection->timer = evtimer_new(http->server->base, on_deadline, connection);
+    connection->timer = evtimer_new(server->base, on_deadline, connection);
+    if (connection->timer != NULL && bm_server_stream_new(server->base, server->tls, fd, INPUT_MAX, &events, &connection->stream).code == BM_OK)
+        return connection;
     if (connection->timer != NULL)
-        connection->stream = bm_server_tls_stream(http->server->tls, http->server->base, fd);
-    if (connection->stream == NULL) {
-        if (connection->timer != NULL)
-            event_free(connection->timer);
-        free(connection);
-        return NULL;
-    }
-    return connection;
+        event_free(connection->timer);
+    free(connection);
+    return NULL;
 }
 
 /* For a new connection the one goes that is idle longest, or else the one whose client lets us wait longest. */
@@ -418,7 +427,7 @@ static void make_room(bm_server_http *http)
         bm_log_line(&http->server->log, "max_connections=%u reached: closed the oldest idle connection from=%s; in all: %u",
                     http->server->config.max_connections, victim->client_text, count);
     if (victim->phase == PHASE_IDLE)
-        bm_server_tls_shutdown(victim->stream);
+        bm_server_stream_say_goodbye(victim->stream);
     free_connection(victim);
 }
 
@@ -437,10 +446,7 @@ static void on_accepted(void *context, int fd, const bm_address *peer)
     connection->client = *peer;
     bm_address_text(peer, connection->client_text);
     http->count++;
-    bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);
     enter_phase(connection, PHASE_HEAD);
-    if (bufferevent_enable(connection->stream, EV_READ | EV_WRITE) != 0)
-        free_connection(connection);
 }
 
 BM_RESULT bm_server_http_new(bm_server *server, int listener, bm_server_http **http)
@@ -485,7 +491,7 @@ void bm_server_http_stop(bm_server_http *http)
     http->stopping = true;
     for (connection = TAILQ_FIRST(&http->lists[LIST_IDLE]); connection != NULL; connection = next) {
         next = TAILQ_NEXT(connection, link);
-        bm_server_tls_shutdown(connection->stream);
+        bm_server_stream_say_goodbye(connection->stream);
         free_connection(connection);
     }
     if (http->count == 0)

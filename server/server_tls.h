@@ -4,7 +4,16 @@
 
 #include "server/server.h"
 
-struct bufferevent;
+/* One connection's TLS. */
+typedef struct ssl_st bm_server_tls_session;
+
+/* How a step of a session ended. */
+typedef enum {
+    BM_TLS_DONE = 0,
+    BM_TLS_WANTS_READ,  /* to be done again when the socket is readable */
+    BM_TLS_WANTS_WRITE, /* to be done again when the socket is writable */
+    BM_TLS_OVER         /* the client said goodbye, is gone, or does not speak TLS; or memory ran out */
+} bm_server_tls_end;
 
 /*
  * A TLS context: `certificates` is PEM, the server's first; when it holds that one alone, `ca` (PEM) gives the intermediates. `key` is
@@ -17,10 +26,25 @@ BM_RESULT bm_server_tls_new(bm_bytes certificates, bm_bytes ca, bm_bytes key, bm
 /* Frees; NULL is fine. */
 void bm_server_tls_free(bm_server_tls *tls);
 
-/* A stream over an accepted socket, which it closes when it is freed: TLS, or plain when `tls` is NULL. NULL when memory ran out; the socket is then still open. */
-struct bufferevent *bm_server_tls_stream(bm_server_tls *tls, struct event_base *base, int fd);
+/* The server's end of a session over an accepted socket that does not block, which stays the caller's. BM_E_NO_MEMORY. */
+BM_RESULT bm_server_tls_session_new(bm_server_tls *tls, int fd, bm_server_tls_session **session);
 
-/* Says goodbye (close_notify); nothing can be written afterwards. */
-void bm_server_tls_shutdown(struct bufferevent *stream);
+/* Frees; NULL is fine. */
+void bm_server_tls_session_free(bm_server_tls_session *session);
+
+/* Goes on with the handshake; BM_TLS_DONE when it is complete. */
+bm_server_tls_end bm_server_tls_shake(bm_server_tls_session *session);
+
+/* Reads up to `size` bytes; `got` is how many, above 0 only with BM_TLS_DONE. */
+bm_server_tls_end bm_server_tls_read(bm_server_tls_session *session, uint8_t *to, size_t size, size_t *got);
+
+/* Has the session read more from its socket than it has given out? False for NULL. */
+bool bm_server_tls_has_more(const bm_server_tls_session *session);
+
+/* Writes some of the bytes; `put` is how many, above 0 only with BM_TLS_DONE. What was not written must be the beginning of what is written next. */
+bm_server_tls_end bm_server_tls_write(bm_server_tls_session *session, bm_bytes bytes, size_t *put);
+
+/* Says goodbye (close_notify), not waiting for the client's own; nothing can be written afterwards. */
+void bm_server_tls_say_goodbye(bm_server_tls_session *session);
 
 #endif

@@ -52,6 +52,16 @@ bm_bytes bm_bytes_slice(bm_bytes bytes, size_t from, size_t size)
     return bm_bytes_of(size == 0 ? NULL : bytes.data + from, size);
 }
 
+bool bm_bytes_find(bm_bytes bytes, bm_bytes needle, size_t *at)
+{
+    const uint8_t *found = needle.size == 0 || bytes.size == 0 ? NULL : memmem(bytes.data, bytes.size, needle.data, needle.size);
+
+    if (found == NULL)
+        return false;
+    *at = (size_t)(found - bytes.data);
+    return true;
+}
+
 BM_RESULT bm_bytes_copy_exact(bm_bytes from, uint8_t *to, size_t size)
 {
     BM_CHECK(from.size == size, BM_E_MALFORMED, "a field has the wrong size");

@@ -62,6 +62,9 @@ bm_bytes bm_bytes_strip_zeros(bm_bytes bytes);
 /* The view [from, from + size); empty when that is not inside. */
 bm_bytes bm_bytes_slice(bm_bytes bytes, size_t from, size_t size);
 
+/* Does `needle`, which is not empty, stand in there? `at` is where it begins first. */
+bool bm_bytes_find(bm_bytes bytes, bm_bytes needle, size_t *at);
+
 /* Copies exactly `size` bytes; BM_E_MALFORMED when the view has another size. */
 BM_RESULT bm_bytes_copy_exact(bm_bytes from, uint8_t *to, size_t size);
 
