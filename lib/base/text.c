@@ -73,17 +73,34 @@ BM_RESULT bm_text_put_base64(bm_buf *out, bm_bytes bytes)
     return bm_ok();
 }
 
-static int base64_value(uint8_t c)
+#define NONE 0xFF
+
+/* The values of the characters from '+' to 'z'. */
+static const uint8_t base64_values[] = {
+    62, NONE, NONE, NONE, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, NONE, NONE, NONE, NONE, NONE,
+    NONE, NONE, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+    18, 19, 20, 21, 22, 23, 24, 25, NONE, NONE, NONE, NONE, NONE, NONE, 26, 27, 28, 29, 30, 31,
+    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
+};
+
+/* NONE for a character that is no digit. */
+static uint32_t base64_value(uint8_t c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
+    uint8_t at = (uint8_t)(c - '+');
+
+    return at < sizeof(base64_values) ? base64_values[at] : NONE;
+}
+
+/* Four digits. */
+static bool base64_quad(const uint8_t *in, uint8_t *out)
+{
+    uint32_t a = base64_value(in[0]), b = base64_value(in[1]), c = base64_value(in[2]), d = base64_value(in[3]);
+    uint32_t group = a << 18 | b << 12 | c << 6 | d;
+
+    out[0] = (uint8_t)(group >> 16);
+    out[1] = (uint8_t)(group >> 8);
+    out[2] = (uint8_t)group;
+    return ((a | b | c | d) & 0xC0) == 0;
 }
 
 static BM_RESULT base64_group(const uint8_t *in, size_t digits, uint8_t *out)
@@ -91,8 +108,8 @@ static BM_RESULT base64_group(const uint8_t *in, size_t digits, uint8_t *out)
     uint32_t group = 0;
 
     for (size_t i = 0; i < digits; i++) {
-        BM_CHECK(base64_value(in[i]) >= 0, BM_E_MALFORMED, "base64 has a character that does not belong");
-        group = group << 6 | (uint32_t)base64_value(in[i]);
+        BM_CHECK(base64_value(in[i]) != NONE, BM_E_MALFORMED, "base64 has a character that does not belong");
+        group = group << 6 | base64_value(in[i]);
     }
     if (digits == 2) {
         BM_CHECK((group & 15) == 0, BM_E_MALFORMED, "base64 has unused bits that are not zero");
@@ -106,12 +123,21 @@ static BM_RESULT base64_group(const uint8_t *in, size_t digits, uint8_t *out)
     return bm_ok();
 }
 
+/* `groups` whole groups, and behind them one of 2 or 3 digits, or none. */
+static BM_RESULT base64_groups(const uint8_t *in, size_t groups, size_t last, uint8_t *out)
+{
+    for (size_t i = 0; i < groups; i++, in += 4, out += 3)
+        BM_CHECK(base64_quad(in, out), BM_E_MALFORMED, "base64 has a character that does not belong");
+    return last > 0 ? base64_group(in, last, out) : bm_ok();
+}
+
 BM_RESULT bm_text_from_base64(bm_bytes text, bm_buf *out)
 {
     size_t padding = 0;
     size_t start = out->size;
     size_t groups = text.size / 4;
     uint8_t *to;
+    bm_result result;
 
     BM_CHECK(text.size % 4 == 0, BM_E_MALFORMED, "the length of base64 is no multiple of four");
     if (groups == 0)
@@ -119,16 +145,10 @@ BM_RESULT bm_text_from_base64(bm_bytes text, bm_buf *out)
     if (text.data[text.size - 1] == '=')
         padding = text.data[text.size - 2] == '=' ? 2 : 1;
     BM_TRY(bm_buf_extend(out, groups * 3 - padding, &to));
-    for (size_t i = 0; i < groups; i++) {
-        size_t digits = i + 1 == groups ? 4 - padding : 4;
-        bm_result result = base64_group(text.data + 4 * i, digits, to + 3 * i);
-
-        if (result.code != BM_OK) {
-            out->size = start;
-            return result;
-        }
-    }
-    return bm_ok();
+    result = base64_groups(text.data, padding > 0 ? groups - 1 : groups, padding > 0 ? 4 - padding : 0, to);
+    if (result.code != BM_OK)
+        out->size = start;
+    return result;
 }
 
 /* The length of the UTF-8 sequence that begins the text; 0 when it is not well-formed (RFC 3629, section 4). */
@@ -163,7 +183,7 @@ static size_t utf8_sequence(bm_bytes text)
 bool bm_text_is_utf8(bm_bytes text)
 {
     while (text.size > 0) {
-        size_t size = utf8_sequence(text);
+        size_t size = text.data[0] < 0x80 ? 1 : utf8_sequence(text);
 
         if (size == 0)
             return false;

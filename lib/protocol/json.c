@@ -31,47 +31,18 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/*
- * The members of the outer object as they are written. json-c keeps the last of two with one name; counting the colons tells. The
- * text is known to be well-formed JSON when this runs.
- */
-static size_t count_members(bm_bytes text)
+/* The place behind the string whose content begins at `at`, or the end of the text; false: a control character stands in it (RFC 8259, 7). */
+static bool skip_string(bm_bytes text, size_t *at)
 {
-    size_t depth = 0;
-    size_t members = 0;
-    bool in_string = false;
+    size_t i = *at;
 
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-            continue;
-        }
-        if (c == '"')
-            in_string = true;
-        else if (c == '{' || c == '[')
-            depth++;
-        else if (c == '}' || c == ']')
-            depth--;
-        else if (c == ':' && depth == 1)
-            members++;
+    while (i < text.size && text.data[i] != '"') {
+        if (text.data[i] < 0x20)
+            return false;
+        i += text.data[i] == '\\' ? 2 : 1;
     }
-    return members;
-}
-
-/* json-c calls a name or a string with an escaped NUL shorter than it is; no text of the protocol has one. */
-static bool has_escaped_nul(bm_bytes text)
-{
-    static const char escape[] = "\\u0000";
-
-    for (size_t i = 0; i + 6 <= text.size; i++)
-        if (bm_bytes_equal(bm_bytes_slice(text, i, 6), bm_bytes_str(escape)))
-            return true;
-    return false;
+    *at = i + 1;
+    return true;
 }
 
 /* How many bytes at this place are one of the three names of JSON; 0 when none is. */
@@ -92,25 +63,39 @@ static bool is_structure(uint8_t c)
            c == '-' || c == '.' || c == 'e' || c == 'E';
 }
 
-/* json-c's strict mode still takes names in single quotes, NaN, and control characters in strings (RFC 8259, 2, 3 and 7). */
-static bool has_only_json(bm_bytes text)
+/*
+ * Is there nothing but JSON in the text, as far as single bytes tell? json-c's strict mode still takes names in single quotes, NaN, and control
+ * characters in strings (RFC 8259, 2, 3 and 7). And how many members has the outer object, as they are written, if the text is well-formed?
+ * json-c keeps the last of two with one name; counting the colons tells.
+ */
+static bool has_only_json(bm_bytes text, size_t *members)
 {
-    bool in_string = false;
+    size_t depth = 0;
 
-    for (size_t i = 0; i < text.size; i++) {
+    *members = 0;
+    for (size_t i = 0; i < text.size;) {
         uint8_t c = text.data[i];
-        size_t literal = in_string ? 0 : literal_size(text, i);
+        size_t literal = c == 't' || c == 'f' || c == 'n' ? literal_size(text, i) : 0;
 
-        if (in_string ? c < 0x20 : c != '"' && literal == 0 && !is_structure(c))
+        i += literal > 0 ? literal : 1;
+        if (c == '"' ? !skip_string(text, &i) : literal == 0 && !is_structure(c))
             return false;
-        if (c == '"')
-            in_string = !in_string;
-        else if (in_string && c == '\\')
-            i++;
-        else if (literal > 0)
-            i += literal - 1;
+        if (c == '{' || c == '[')
+            depth++;
+        else if (c == '}' || c == ']')
+            depth--;
+        else if (c == ':' && depth == 1)
+            (*members)++;
     }
     return true;
+}
+
+/* json-c calls a name or a string with an escaped NUL shorter than it is; no text of the protocol has one. */
+static bool has_escaped_nul(bm_bytes text)
+{
+    size_t at;
+
+    return bm_bytes_find(text, bm_bytes_str("\\u0000"), &at);
 }
 
 /*
@@ -153,13 +138,14 @@ static BM_RESULT parse_text(bm_bytes text, bm_json **json)
 BM_RESULT bm_json_parse(bm_bytes text, bm_json **json)
 {
     BM_AUTO(bm_json_freep) bm_json *parsed = NULL;
+    size_t members;
 
     BM_CHECK(text.size > 0 && text.size <= INT_MAX, BM_E_REQUEST_MALFORMED, "the body is empty");
     BM_CHECK(bm_text_is_utf8(text), BM_E_REQUEST_MALFORMED, "the body is not well-formed UTF-8");
-    BM_CHECK(has_only_json(text), BM_E_REQUEST_MALFORMED, "the body is not JSON");
+    BM_CHECK(has_only_json(text, &members), BM_E_REQUEST_MALFORMED, "the body is not JSON");
     BM_CHECK(!has_escaped_nul(text), BM_E_REQUEST_MALFORMED, "the body has an escaped NUL");
     BM_TRY(parse_text(text, &parsed));
-    BM_CHECK(count_members(text) == (size_t)json_object_object_length(parsed), BM_E_FIELD_UNKNOWN,
+    BM_CHECK(members == (size_t)json_object_object_length(parsed), BM_E_FIELD_UNKNOWN,
              "a member is given twice");
     *json = parsed;
     parsed = NULL;
