@@ -138,19 +138,42 @@ static BM_RESULT check_public(EVP_PKEY *evp, bm_key_type type)
     return bm_ok();
 }
 
+/* Takes the key, whose type is known and whose public half was checked. */
+static BM_RESULT own(EVP_PKEY *evp, bm_key_type type, bm_pkey **key)
+{
+    bm_pkey *made = malloc(sizeof(*made));
+
+    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
+    *made = (bm_pkey){.evp = evp, .type = type};
+    *key = made;
+    return bm_ok();
+}
+
 BM_RESULT bm_evp_wrap(EVP_PKEY *evp, bm_pkey **key)
 {
     BM_AUTO(bm_evp_pkey_freep) EVP_PKEY *owned = evp;
     bm_key_type type = type_of(evp);
-    bm_pkey *made;
 
     if (type == BM_KEY_NONE)
         return bm_evp_error(BM_E_MALFORMED, "not RSA-2048, -3072, -4096, P-256, P-384 or P-521 as a named curve");
     BM_TRY(check_public(evp, type));
-    made = malloc(sizeof(*made));
-    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
-    *made = (bm_pkey){.evp = owned, .type = type};
+    BM_TRY(own(owned, type, key));
     owned = NULL;
-    *key = made;
+    return bm_ok();
+}
+
+BM_RESULT bm_evp_wrap_public(EVP_PKEY *evp, const bm_pubkey *public_key, bm_pkey **key)
+{
+    BM_AUTO(bm_evp_pkey_freep) EVP_PKEY *owned = evp;
+    bm_bytes n = bm_pubkey_n(public_key);
+
+    if (bm_pubkey_is_rsa(public_key->type)) {
+        BM_CHECK((n.data[n.size - 1] & 1) != 0, BM_E_MALFORMED, "the RSA modulus is even");
+        BM_CHECK((public_key->e & 1) != 0 && public_key->e > 1, BM_E_MALFORMED, "the RSA exponent is even or 1");
+    } else {
+        BM_TRY(check_public(evp, public_key->type));
+    }
+    BM_TRY(own(owned, public_key->type, key));
+    owned = NULL;
     return bm_ok();
 }

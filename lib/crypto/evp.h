@@ -27,6 +27,9 @@ EVP_PKEY *bm_evp_of(const bm_pkey *key);
  */
 BM_RESULT bm_evp_wrap(EVP_PKEY *evp, bm_pkey **key);
 
+/* The same for a key that was made of these numbers, which is what is looked at: getting them out of it again takes longer than making it did. */
+BM_RESULT bm_evp_wrap_public(EVP_PKEY *evp, const bm_pubkey *public_key, bm_pkey **key);
+
 /*
  * Turns OpenSSL's error queue into a result: "what: reason", with the reason that OpenSSL gave last; clears the queue. `code` becomes
  * BM_E_NO_MEMORY when that was the reason.

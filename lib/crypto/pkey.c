@@ -110,7 +110,7 @@ BM_RESULT bm_pkey_from_public(const bm_pubkey *public_key, bm_pkey **key)
         BM_CHECK(bm_pubkey_is_ecc(public_key->type), BM_E_MALFORMED, "a key of no type");
         BM_TRY(from_point(public_key, &evp));
     }
-    return bm_evp_wrap(evp, key);
+    return bm_evp_wrap_public(evp, public_key, key);
 }
 
 static EVP_PKEY *generate_on(EVP_PKEY *curve)
