@@ -20,7 +20,7 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
                                "PRAGMA trusted_schema = OFF;"
                                "PRAGMA cell_size_check = ON;";
 
-static const char layout[] = "PRAGMA page_size = 16384;"
+static const char layout[] = "PRAGMA page_size = 4096;"
                              "PRAGMA journal_mode = WAL;";
 
 /* Version 1; what later versions changed is in `steps`, so that a new database and one that was brought up to date are the same. */
