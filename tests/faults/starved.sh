@@ -1,5 +1,8 @@
 #!/bin/bash
-# Memory that runs out at any allocation of a request, in the server, the ledger or the keeper, costs that request and nothing else.
+# Memory that runs out at any allocation of a request, in the server, the ledger or the keeper, costs that request and nothing else; at any of
+# a TLS handshake it costs that connection.
+#
+#   starved.sh [tls]
 . "$(dirname "$0")/../lab/lab.sh"
 lab_begin
 page=$LAB/page
@@ -8,18 +11,29 @@ lab_tpm one --ek L-2
 lab_ca one
 lab_server_key one address_rate 0
 lab_server_key one total_rate 0
-BIRTHMARK_STARVED=$page BIRTHMARKD=$BIRTHMARKD_STARVED lab_server one one --plain --servers 1
-port=${LAB_URL[one]##*:}
+
+# serve [OPTION...]: the server whose memory can run out.
+serve() {
+    BIRTHMARK_STARVED=$page BIRTHMARKD=$BIRTHMARKD_STARVED lab_server one one --servers 1 "$@"
+}
+
+# starve PROCESS STEP DIR [FIRST]: the last allocation is in $LAB/last; 3: with it a certificate was issued.
+starve() {
+    "$LAB_HERE/../faults/starve" "$page" "${LAB_URL[one]}" "$(lab_ca_file one)" "$LAB/ca-one/database/birthmark.db" "$@" >"$LAB/last"
+}
+
+if [[ ${1:-} == tls ]]; then
+    serve
+    lab_say "the server: a TLS handshake, a request and its reply, and the end"
+    starve server health "$LAB"
+    exit
+fi
+
+serve --plain
 lab_device good one L-2 ecc256 SN1
 lab_copy good bad
 lab_device other one L-2 ecc256 SN2
 cp "$LAB/other/csr" "$LAB/bad/csr"
-
-# starve PROCESS STEP DIR [FIRST]: the last allocation is in $LAB/last; 3: with it a certificate was issued.
-starve() {
-    "$LAB_HERE/../faults/starve" "$page" "$port" "$LAB/ca-one/database/birthmark.db" "$@" >"$LAB/last"
-}
-
 for process in server ledger keeper; do
     lab_say "the $process: a challenge, a refusal, the health, the CA's certificate"
     starve "$process" challenge "$LAB/good"
