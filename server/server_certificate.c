@@ -1,6 +1,7 @@
 #include "server/server_certificate.h"
 
 #include "crypto/random.h"
+#include "server/server_anchors.h"
 #include "server/server_exchange.h"
 
 #define CLOCK_SKEW 60 /* seconds before now at which a certificate begins, for devices whose clocks are behind */
@@ -109,20 +110,36 @@ static BM_RESULT issue(bm_server_exchange *exchange)
 }
 
 /*
- * The identity is decided. A call that was answered before is answered in the same way; when what it got has expired since (a profile
- * whose certificates live shorter than its tickets), the device must begin anew.
+ * A call that was answered before is answered in the same way; when what it got has expired since (a profile whose certificates live shorter than
+ * its tickets), the device must begin anew.
  */
-static BM_RESULT issue_or_repeat(bm_server_exchange *exchange)
+static BM_RESULT repeat(bm_server_exchange *exchange)
 {
     bm_issued earlier;
 
-    if (exchange->earlier.size == 0)
-        return issue(exchange);
     BM_TRY(bm_result_as(bm_issue_parse(bm_buf_view(&exchange->earlier), &earlier), BM_E_INTERNAL));
     BM_CHECK(exchange->now < earlier.not_after, BM_E_TICKET_INVALID, NULL);
     return reply_with(exchange, bm_buf_view(&exchange->earlier), "repeated");
 }
 
+static BM_RESULT ask_ticket(bm_server_exchange *exchange);
+
+/* The identity is decided. */
+static BM_RESULT issue_or_repeat(bm_server_exchange *exchange)
+{
+    if (exchange->earlier.size == 0)
+        return issue(exchange);
+    return exchange->vouch != NULL ? ask_ticket(exchange) : repeat(exchange);
+}
+
+static BM_RESULT judge(bm_server_exchange *exchange)
+{
+    BM_TRY(bm_server_exchange_profile(exchange));
+    BM_TRY(bm_ticket_check_time(&exchange->fields, exchange->now, exchange->profile->ticket_lifetime));
+    return bm_server_exchange_judge(exchange, issue_or_repeat);
+}
+
+/* What the ticket is, from the parameters of this call: it must be the one presented. What waited for that goes on. */
 static BM_RESULT on_ticket(bm_server_exchange *exchange, bm_message *message)
 {
     uint8_t expected[BM_TICKET_SIZE];
@@ -135,24 +152,39 @@ static BM_RESULT on_ticket(bm_server_exchange *exchange, bm_message *message)
     bm_wipe(expected, sizeof(expected));
     BM_TRY(bm_cursor_end(&message->body));
     BM_CHECK(same, BM_E_TICKET_INVALID, NULL);
-    BM_TRY(bm_server_exchange_profile(exchange));
-    BM_TRY(bm_ticket_check_time(&exchange->fields, exchange->now, exchange->profile->ticket_lifetime));
-    return bm_server_exchange_judge(exchange, issue_or_repeat);
+    BM_TRY(bm_server_exchange_vouched(exchange));
+    return exchange->looked_up ? repeat(exchange) : judge(exchange);
 }
 
-/* What the ticket would be, from the parameters of this call: the keeper computes it, and it must be the one presented. */
-static BM_RESULT begin(bm_server_exchange *exchange)
+static BM_RESULT ask_ticket(bm_server_exchange *exchange)
 {
     BM_AUTO_BUF message = BM_BUF_EMPTY;
 
+    BM_TRY(bm_ticket_put_message(&message, &exchange->fields));
+    return bm_server_exchange_ask(exchange, exchange->server->keeper, BM_MSG_TICKET, BM_MSG_TICKET_REPLY, bm_buf_view(&message), on_ticket);
+}
+
+/* Can this call wait with its ticket until the keeper issues? */
+static bool is_quick(const bm_server_exchange *exchange)
+{
+    const bm_server *server = exchange->server;
+    const bm_profile *profile = bm_config_profile(&server->config, exchange->request.profile);
+
+    return profile != NULL && bm_verdict_is_quick(profile, bm_server_anchors_set(server->anchors), exchange->now, &exchange->subject);
+}
+
+static BM_RESULT begin(bm_server_exchange *exchange)
+{
     exchange->fields = exchange->subject.fields;
     BM_TRY(bm_ticket_parse_challenge(bm_buf_view(&exchange->request.challenge), &exchange->fields));
     /* Zero would stand for the newest key. */
     BM_CHECK(exchange->fields.key_id != 0 && exchange->request.ticket.size == BM_TICKET_SIZE, BM_E_TICKET_INVALID, NULL);
     BM_TRY(bm_bytes_copy_exact(bm_buf_view(&exchange->request.ticket), exchange->ticket, sizeof(exchange->ticket)));
     BM_TRY(bm_ticket_request_id(&exchange->fields, exchange->request_id));
-    BM_TRY(bm_ticket_put_message(&message, &exchange->fields));
-    return bm_server_exchange_ask(exchange, exchange->server->keeper, BM_MSG_TICKET, BM_MSG_TICKET_REPLY, bm_buf_view(&message), on_ticket);
+    if (!is_quick(exchange))
+        return ask_ticket(exchange);
+    exchange->vouch = ask_ticket;
+    return judge(exchange);
 }
 
 void bm_server_certificate_answer(bm_server *server, bm_server_connection *connection, bm_bytes body)

@@ -3,6 +3,7 @@
 #include "server/server_anchors.h"
 #include "server/server_reply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -64,8 +65,7 @@ static void log_refusal(const bm_server_exchange *exchange, bm_result result)
                 result.detail != NULL ? result.detail : "");
 }
 
-/* Ends with a refusal. */
-static void refuse(bm_server_exchange *exchange, bm_result result)
+static void end_with_refusal(bm_server_exchange *exchange, bm_result result)
 {
     log_refusal(exchange, result);
     if (is_verdict(result.code))
@@ -75,6 +75,39 @@ static void refuse(bm_server_exchange *exchange, bm_result result)
         result.detail = NULL;
     bm_server_http_refuse(exchange->connection, result);
     free_exchange(exchange);
+}
+
+/* A refusal waits until somebody vouches for the client. Its detail may stand in a buffer that is used again before that. */
+static BM_RESULT hold_refusal(bm_server_exchange *exchange, bm_result result)
+{
+    bm_server_step vouch = exchange->vouch;
+
+    exchange->vouch = NULL;
+    exchange->refusal = result;
+    if (result.detail != NULL) {
+        (void)snprintf(exchange->refusal_detail, sizeof(exchange->refusal_detail), "%s", result.detail);
+        exchange->refusal.detail = exchange->refusal_detail;
+    }
+    return vouch(exchange);
+}
+
+/* Ends with a refusal: at once, or when it is known that its reason may be told. */
+static void refuse(bm_server_exchange *exchange, bm_result result)
+{
+    if (exchange->vouch != NULL && bm_code_status(result.code) < 500 && result.code != BM_E_TICKET_INVALID) {
+        bm_result held = hold_refusal(exchange, result);
+
+        if (held.code == BM_OK)
+            return;
+        result = held;
+    }
+    end_with_refusal(exchange, result);
+}
+
+BM_RESULT bm_server_exchange_vouched(bm_server_exchange *exchange)
+{
+    exchange->vouch = NULL;
+    return exchange->refusal;
 }
 
 void bm_server_exchange_finish(bm_server_exchange *exchange, bm_bytes body)

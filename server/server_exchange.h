@@ -3,7 +3,10 @@
  * when an answer of another process is there, or ends the exchange with a refusal. An exchange ends exactly once, and frees itself then.
  *
  *   challenge:    parse - judge - look up - decide - ticket - credential - reply
- *   certificate:  parse - ticket - judge again - look up - decide - (earlier certificate) - tbs - issue - record - reply
+ *   certificate:  parse - [ticket] - judge again - look up - decide - (earlier certificate) - tbs - issue - record - reply
+ *
+ * The keeper looks at the ticket when it issues. It is asked for it before that only where something hangs on it: public-key work, an
+ * earlier certificate, or a refusal, whose reason is for those alone who have the ticket.
  */
 #ifndef BM_SERVER_SERVER_EXCHANGE_H
 #define BM_SERVER_SERVER_EXCHANGE_H
@@ -33,6 +36,9 @@ struct bm_server_exchange {
     bm_ticket_fields fields;   /* of the ticket: the subject's hashes, and key id, expiry and nonce */
     uint8_t ticket[BM_TICKET_SIZE];
     uint8_t request_id[BM_SHA256_SIZE];
+    bm_server_step vouch;      /* how a refusal finds out whether its reason may be told; NULL: it may */
+    bm_result refusal;         /* what waits for that */
+    char refusal_detail[BM_MESSAGE_DETAIL_MAX + 1];
     uint64_t judged_with; /* which set of anchors: see bm_server_anchors_loads */
     bool looked_up;
     bm_store_lookup found;
@@ -57,6 +63,9 @@ BM_RESULT bm_server_exchange_judge(bm_server_exchange *exchange, bm_server_step 
 /* Asks another process; `replied` gets its answer, a failure ends the exchange. */
 BM_RESULT bm_server_exchange_ask(bm_server_exchange *exchange, bm_server_peer *peer, bm_msg_type type, bm_msg_type reply, bm_bytes body,
                                  BM_RESULT (*replied)(bm_server_exchange *, bm_message *));
+
+/* The reason of a refusal may be told from now on; the one that waited for that is. */
+BM_RESULT bm_server_exchange_vouched(bm_server_exchange *exchange);
 
 /* Ends with a reply. */
 void bm_server_exchange_finish(bm_server_exchange *exchange, bm_bytes body);

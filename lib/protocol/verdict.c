@@ -155,6 +155,13 @@ static bool recall(const bm_profile *profile, const bm_anchors *anchors, int64_t
     return subject->certified;
 }
 
+bool bm_verdict_is_quick(const bm_profile *profile, const bm_anchors *anchors, int64_t now, const bm_subject *subject)
+{
+    bm_anchor_match anchor;
+
+    return profile->trust == BM_TRUST_INVENTORY || bm_anchors_recall(anchors, subject->fields.ek_certificate, profile->classes, now, &anchor);
+}
+
 static BM_RESULT judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now, bm_judge_depth depth,
                        bm_subject *subject)
 {

@@ -52,6 +52,9 @@ BM_RESULT bm_verdict_parse(const bm_request *request, bm_subject *subject);
 BM_RESULT bm_verdict_judge(const bm_request *request, const bm_profile *profile, bm_anchors *anchors, int64_t now,
                            bm_judge_depth depth, bm_subject *subject);
 
+/* Does bm_verdict_judge with BM_JUDGE_AGAIN do without public-key operations: no chain is wanted, or this server remembers having verified it? */
+bool bm_verdict_is_quick(const bm_profile *profile, const bm_anchors *anchors, int64_t now, const bm_subject *subject);
+
 /* What the ledger knows, in the words of the verdict (see store/store.h for the same in the database). */
 typedef struct {
     bool known;        /* there is a device with this EK */

@@ -15,6 +15,14 @@ lab_activate x2
 lab_ctl one device retire SN1
 lab_refused device-retired certificate x2 one
 
+lab_say "whoever does not have the ticket does not learn that it was retired, nor that another has the name, nor gets an earlier certificate"
+lab_copy x2 thief
+lab_flip "$LAB/thief/ticket"
+lab_refused ticket-invalid certificate thief one
+lab_copy x again
+lab_flip "$LAB/again/ticket"
+lab_refused ticket-invalid certificate again one
+
 lab_say "another TPM claims the serial number between the calls"
 lab_tpm two --ek L-2
 lab_tpm three --ek L-2
@@ -26,6 +34,8 @@ lab_activate a
 lab_activate b
 lab_step certificate a one
 lab_refused identity-taken certificate b one
+lab_flip "$LAB/b/ticket"
+lab_refused ticket-invalid certificate b one
 
 lab_say "the vendor's anchors are removed between the calls"
 lab_device c two L-2 ecc256 SN2
