@@ -95,7 +95,8 @@ static bool has_escaped_nul(bm_bytes text)
 {
     size_t at;
 
-    return bm_bytes_find(text, bm_bytes_str("\\u0000"), &at);
+    /* Mostly there is no backslash, and one byte is looked for in a tenth of the time. */
+    return bm_bytes_find(text, bm_bytes_str("\\"), &at) && bm_bytes_find(text, bm_bytes_str("\\u0000"), &at);
 }
 
 /*
