@@ -2,7 +2,8 @@
  * Devices in software, one after the other without a pause: what a server does in a burst, without the time of a TPM.
  *
  *   bench_devices vendor KEY.pem CERT.pem             make a TPM vendor's CA
- *   bench_devices run URL CA KEY CERT EK IK COUNT     provision COUNT times: TLS handshake, getChallenge, getCertificate
+ *   bench_devices run URL CA KEY CERT EK IK COUNT     for each byte of the standard input, provision COUNT times: TLS handshake,
+ *                                                     getChallenge, getCertificate
  */
 #include "../swarm/swarm_device.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POOL 8 /* devices that take turns: their keys are made before the clock runs */
+#define POOL 2 /* devices that take turns: their keys are made before the clock runs */
 
 static void provision(CURL *client, const char *url, swarm_device *device)
 {
@@ -45,10 +46,12 @@ static int run(char **argv)
         provision(client, argv[2], &devices[i]);
     (void)printf("ready\n");
     (void)fflush(stdout);
-    (void)getchar();
-    for (long i = 0; i < count; i++)
-        provision(client, argv[2], &devices[i % POOL]);
-    (void)printf("done\n");
+    while (getchar() != EOF) {
+        for (long i = 0; i < count; i++)
+            provision(client, argv[2], &devices[i % POOL]);
+        (void)printf("done\n");
+        (void)fflush(stdout);
+    }
     return 0;
 }
 

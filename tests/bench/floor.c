@@ -2,7 +2,7 @@
  * What a provisioning costs when only its mathematics is done, and its certificate is on disk: see floor.h.
  *
  *   bench_floor table               microseconds of CPU time of each operation for each pair of keys, and their sums
- *   bench_floor sum EK IK           one sum
+ *   bench_floor sum EK IK           the sum of a pair, measured for each byte of the standard input
  *   bench_floor count EK IK ROUNDS  each operation so many times, counted by valgrind (tools/instructions)
  */
 #include "floor.h"
@@ -99,20 +99,17 @@ static void init(floor_pair *pair, const char *ek, const char *ik)
 }
 
 /* The medians of every operation. */
-static void run(const char *ek, const char *ik, double medians[COUNT])
+static void run(floor_pair *pair, double medians[COUNT])
 {
     double times[COUNT][CYCLES];
-    floor_pair pair;
 
-    init(&pair, ek, ik);
     for (size_t cycle = 0; cycle < CYCLES; cycle++)
         for (size_t i = 0; i < COUNT; i++)
-            times[i][cycle] = measure(&operations[i], &pair, ROUNDS);
+            times[i][cycle] = measure(&operations[i], pair, ROUNDS);
     for (size_t i = 0; i < COUNT; i++) {
         qsort(times[i], CYCLES, sizeof(double), compare);
         medians[i] = times[i][CYCLES / 2];
     }
-    floor_pair_fini(&pair);
 }
 
 static double sum(const double medians[COUNT])
@@ -135,11 +132,14 @@ static void print_row(const char *title, const double values[PAIRS])
 static int table(void)
 {
     double medians[PAIRS][COUNT], row[PAIRS];
+    floor_pair pair;
 
-    (void)printf("The floor, us of CPU time a device%8s", "");
+    (void)printf("%-42s", "The floor: us of CPU time a device");
     for (size_t i = 0; i < PAIRS; i++) {
-        run(pairs[i].ek, pairs[i].ik, medians[i]);
-        (void)printf(" %7s+%s", pairs[i].ek, pairs[i].ik);
+        init(&pair, pairs[i].ek, pairs[i].ik);
+        run(&pair, medians[i]);
+        floor_pair_fini(&pair);
+        (void)printf(" %*s+%s", 14 - (int)strlen(pairs[i].ik), pairs[i].ek, pairs[i].ik);
     }
     (void)printf("\n");
     for (size_t i = 0; i < COUNT; i++) {
@@ -153,6 +153,22 @@ static int table(void)
     for (size_t j = 0; j < PAIRS; j++)
         row[j] += medians[j][EKC + 1] - medians[j][EKC];
     print_row("sum with the vendor's RSA-2048 key", row);
+    return 0;
+}
+
+/* One sum for each time that it is asked for: whoever compares asks before and after what he compares with. */
+static int sums(const char *ek, const char *ik)
+{
+    double medians[COUNT];
+    floor_pair pair;
+
+    init(&pair, ek, ik);
+    while (getchar() != EOF) {
+        run(&pair, medians);
+        (void)printf("%.1f\n", sum(medians));
+        (void)fflush(stdout);
+    }
+    floor_pair_fini(&pair);
     return 0;
 }
 
@@ -171,17 +187,12 @@ static int count(const char *ek, const char *ik, unsigned rounds)
 
 int main(int argc, char **argv)
 {
-    double medians[COUNT];
-
     if (argc == 2 && strcmp(argv[1], "table") == 0)
         return table();
     if (argc == 5 && strcmp(argv[1], "count") == 0)
         return count(argv[2], argv[3], (unsigned)strtoul(argv[4], NULL, 10));
-    if (argc == 4 && strcmp(argv[1], "sum") == 0) {
-        run(argv[2], argv[3], medians);
-        (void)printf("%.1f\n", sum(medians));
-        return 0;
-    }
+    if (argc == 4 && strcmp(argv[1], "sum") == 0)
+        return sums(argv[2], argv[3]);
     (void)fprintf(stderr, "usage: bench_floor table | sum EK IK | count EK IK ROUNDS\n");
     return 2;
 }

@@ -4,6 +4,7 @@
 #
 #   provisioning.sh [PROVISIONINGS OF THE AGENT [OF SOFTWARE DEVICES]]
 . "$(dirname "$0")/../lab/lab.sh"
+. "$(dirname "$0")/burst.sh"
 runs=${1:-40}
 burst=${2:-400}
 lab_begin
@@ -76,43 +77,21 @@ firsts ecc256 0x81020010
 renewals ecc256 0x81020000
 renewals rsa2048 0x81020001
 
-# cpu: the CPU time of each process of birthmarkd so far: its role and nanoseconds, one line each.
-cpu() {
-    local pid
-    for pid in "${LAB_PID[server-bench]}" $(pgrep -P "${LAB_PID[server-bench]}"); do
-        printf '%s %s\n' "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n '/^-x$/{n;p}' | grep . || echo monitor)" \
-            "$(cut -d' ' -f1 "/proc/$pid/schedstat")"
-    done | awk '{ t[$1] += $2 } END { for (r in t) print r, t[r] }' | sort
-}
-
 # devices EK IK AT_ONCE: a burst of software devices, so many of them at once, each with a TLS handshake and both calls.
 devices() {
-    local n=$((burst / $3)) i pids=()
-    rm -f "$LAB/go"
-    mkfifo "$LAB/go"
-    for ((i = 0; i < $3; i++)); do
-        "$BENCH_DEVICES" run "${LAB_URL[bench]}" "$(lab_ca_file bench)" "$LAB/vendor.key" "$LAB/vendor.crt" "$1" "$2" "$n" \
-            <"$LAB/go" >"$LAB/devices.$i" &
-        pids+=($!)
-    done
-    exec 3>"$LAB/go"
-    for ((i = 0; i < $3; i++)); do
-        lab_wait 60 grep -q ready "$LAB/devices.$i" || lab_die "no devices"
-    done
-    cpu >"$LAB/before"
-    exec 3>&-
-    wait "${pids[@]}"
-    cpu >"$LAB/after"
-    join "$LAB/before" "$LAB/after" | awk -v n=$((n * $3)) -v title="EK $1, IK $2, $3 at once" '
-        { d = ($3 - $2) / n / 1e6; s += d; parts = parts sprintf(" %s %.2f", $1, d) }
-        END { printf "%-34s %.2f ms:%s\n", title, s, parts }'
+    local n=$((burst / $3))
+    burst_begin bench "$1" "$2" "$3" "$n"
+    burst_run bench "$LAB/spent"
+    burst_end
+    awk -v n=$((n * $3)) -v title="EK $1, IK $2, $3 at once" '
+        { d = $2 / n / 1e6; s += d; parts = parts sprintf(" %s %.2f", $1, d) }
+        END { printf "%-34s %.2f ms:%s\n", title, s, parts }' "$LAB/spent"
 }
 
 echo "The server: CPU a device, TLS handshake and both calls, over bursts of $burst (to reach: under 2 ms)"
 openssl speed -seconds 1 ecdsap256 2>/dev/null |
     awk '/nistp256/ { printf "  (this machine: %.0f us a P-256 signature, %.0f us to verify one)\n", 1e6 / $(NF - 1), 1e6 / $NF }'
-"$BENCH_DEVICES" vendor "$LAB/vendor.key" "$LAB/vendor.crt"
-lab_ctl bench trust add --class discrete "$LAB/vendor.crt" >/dev/null
+burst_vendor bench
 for at_once in 1 16; do
     devices rsa2048 rsa2048 "$at_once"
     devices rsa2048 ecc256 "$at_once"

@@ -1,0 +1,66 @@
+#!/bin/bash
+# How far the server is from what a provisioning costs at best: the floor's table (floor.h), and for each pair of keys the server's CPU a device, 16
+# devices at once, beside the floor of the same moment. Run by `meson test --benchmark`; prints tables. Nothing is asserted:
+# machines differ, and this one may be shared. The floor is measured before and after each burst, and on every core at once, since a burst
+# keeps every core busy too: read the ratios, not the microseconds.
+#
+#   floor.sh [BURSTS [DEVICES OF A BURST]]
+. "$(dirname "$0")/../lab/lab.sh"
+. "$(dirname "$0")/burst.sh"
+bursts=${1:-6}
+devices=${2:-64}
+at_once=16
+lab_begin
+lab_ca bench
+lab_server_key bench address_rate 0
+lab_server_key bench total_rate 0
+lab_server bench
+burst_vendor bench
+
+"$BENCH_FLOOR" table
+printf '\nThe server: ms of CPU time a device, and how many times the floor that is (median, least and most of %d bursts)\n' "$bursts"
+
+# floors: the mean of the last figure of each floor, in nanoseconds, appended to $LAB/floors.
+floors() {
+    helpers_go floor
+    helpers_last floor | awk '{ s += $1 } END { print 1000 * s / NR }' >>"$LAB/floors"
+}
+
+# pair EK IK
+pair() {
+    local i
+    rm -f "$LAB/floors" "$LAB/bursts" "$LAB"/floor.*
+    for ((i = 0; i < $(nproc); i++)); do
+        helpers_start floor "$BENCH_FLOOR" sum "$1" "$2"
+    done
+    burst_begin bench "$1" "$2" "$at_once" $((devices / at_once))
+    floors
+    for ((i = 0; i < bursts; i++)); do
+        burst_run bench "$LAB/spent"
+        sed "s/^/$i /" "$LAB/spent" >>"$LAB/bursts"
+        floors
+    done
+    burst_end
+    helpers_end floor
+    # The middle of an array of n that is sorted.
+    awk -v n="$devices" -v title="EK $1, IK $2" '
+        FILENAME ~ /floors$/ { floor[NR - 1] = $1; next }
+        { part[$2] += $3 / n; all[$1] += $3 / n }
+        END {
+            for (count = 0; count in all; count++) {
+                ratio[count] = all[count] / ((floor[count] + floor[count + 1]) / 2)
+                server += all[count]
+                lowest += (floor[count] + floor[count + 1]) / 2
+            }
+            for (i = 1; i < count; i++)
+                for (j = i; j > 0 && ratio[j - 1] > ratio[j]; j--) { t = ratio[j]; ratio[j] = ratio[j - 1]; ratio[j - 1] = t }
+            for (role in part)
+                parts = parts sprintf(" %s %.2f", role, part[role] / count / 1e6)
+            printf "%-24s %.2f ms; floor %.2f ms; ratio %.2f (%.2f to %.2f);%s\n", title, server / count / 1e6, lowest / count / 1e6,
+                ratio[int(count / 2)], ratio[0], ratio[count - 1], parts
+        }' "$LAB/floors" "$LAB/bursts"
+}
+
+pair rsa2048 rsa2048
+pair rsa2048 ecc256
+pair ecc256 ecc256
