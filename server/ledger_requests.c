@@ -34,6 +34,7 @@ struct bm_ledger {
     pending_write batch[BM_LEDGER_BATCH_MAX];
     size_t batch_count;
     unsigned attempts; /* to write this batch, while another process writes */
+    bool reading;      /* a transaction of reads is open */
     bool told;         /* that the database is damaged */
     anchor_copy anchors;
     bm_ledger_revoked revoked;
@@ -180,19 +181,34 @@ static void put_error(bm_buf *reply, uint64_t id, bm_result error)
         bm_buf_clear(reply);
 }
 
+/* All reads of a round are one transaction, which its first begins: most of a look-up's system calls are the locks of a transaction. */
+static BM_RESULT answer_read(bm_ledger *ledger, bm_message *message, bm_buf *reply)
+{
+    if (!ledger->reading)
+        BM_TRY(bm_store_begin_reading(ledger->store));
+    ledger->reading = true;
+    if (message->type == BM_MSG_LOOK_UP)
+        return answer_look_up(ledger, message, reply);
+    if (message->type == BM_MSG_ANCHORS)
+        return answer_anchors(ledger, message, reply);
+    if (message->type == BM_MSG_REVOKED)
+        return bm_ledger_revoked_answer(&ledger->revoked, ledger->store, message, reply);
+    return bm_fail(BM_E_MALFORMED, "this is no request to the ledger");
+}
+
+static void end_reading(bm_ledger *ledger)
+{
+    if (ledger->reading)
+        bm_store_rollback(ledger->store);
+    ledger->reading = false;
+}
+
 static void read_now(bm_ledger *ledger, int fd, bm_message *message)
 {
     bm_result result;
 
     bm_buf_clear(&ledger->reply);
-    if (message->type == BM_MSG_LOOK_UP)
-        result = answer_look_up(ledger, message, &ledger->reply);
-    else if (message->type == BM_MSG_ANCHORS)
-        result = answer_anchors(ledger, message, &ledger->reply);
-    else if (message->type == BM_MSG_REVOKED)
-        result = bm_ledger_revoked_answer(&ledger->revoked, ledger->store, message, &ledger->reply);
-    else
-        result = bm_fail(BM_E_MALFORMED, "this is no request to the ledger");
+    result = answer_read(ledger, message, &ledger->reply);
     if (result.code != BM_OK)
         put_error(&ledger->reply, message->id, result);
     if (ledger->reply.size > 0)
@@ -406,7 +422,10 @@ static void tell_damage(bm_ledger *ledger)
 
 BM_RESULT bm_ledger_requests_round(bm_ledger *ledger, int64_t now)
 {
-    BM_TRY(drain(ledger));
+    bm_result drained = drain(ledger);
+
+    end_reading(ledger);
+    BM_TRY(drained);
     if (ledger->batch_count > 0) {
         bm_result result = bm_store_begin(ledger->store);
 

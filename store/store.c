@@ -40,6 +40,11 @@ BM_RESULT bm_store_check_end(bm_store *store)
     return store->ops->check_end(store);
 }
 
+BM_RESULT bm_store_begin_reading(bm_store *store)
+{
+    return store->ops->begin_reading(store);
+}
+
 BM_RESULT bm_store_begin(bm_store *store)
 {
     return store->ops->begin(store);

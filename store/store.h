@@ -129,6 +129,12 @@ bool bm_store_is_damaged(const bm_store *store);
  */
 BM_RESULT bm_store_check_end(bm_store *store);
 
+/*
+ * Several reads in one transaction: cheaper than one each (SQLite: BEGIN; two locks instead of two for each statement), and all of one moment. Ended
+ * by bm_store_rollback. BM_E_STORE: a transaction is open.
+ */
+BM_RESULT bm_store_begin_reading(bm_store *store);
+
 /* A write transaction (SQLite: BEGIN IMMEDIATE; waits for another process's). BM_E_STORE_BUSY, BM_E_STORE. */
 BM_RESULT bm_store_begin(bm_store *store);
 /* Durable when it returns BM_OK. */

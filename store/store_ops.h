@@ -10,6 +10,7 @@ typedef struct {
     void (*set_patience)(bm_store *store, unsigned milliseconds);
     bool (*is_damaged)(const bm_store *store);
     BM_RESULT (*check_end)(bm_store *store);
+    BM_RESULT (*begin_reading)(bm_store *store);
     BM_RESULT (*begin)(bm_store *store);
     BM_RESULT (*commit)(bm_store *store);
     void (*rollback)(bm_store *store);

@@ -17,6 +17,7 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
                                "PRAGMA foreign_keys = ON;"
                                "PRAGMA temp_store = MEMORY;"
                                "PRAGMA cache_size = -16384;"
+                               "PRAGMA wal_autocheckpoint = 4000;" /* 16 MiB */
                                "PRAGMA trusted_schema = OFF;"
                                "PRAGMA cell_size_check = ON;";
 
@@ -189,6 +190,14 @@ static void close_database(bm_store *store)
     free(store);
 }
 
+static BM_RESULT begin_reading(bm_store *store)
+{
+    bm_query_pool *pool = bm_store_sqlite_pool(store);
+
+    BM_CHECK(sqlite3_get_autocommit(pool->db), BM_E_STORE, "a transaction is open already");
+    return bm_query_simple(pool, BM_SQL_BEGIN_READING);
+}
+
 static BM_RESULT begin(bm_store *store)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
@@ -245,6 +254,7 @@ static const bm_store_ops sqlite_ops = {
     .set_patience = set_patience,
     .is_damaged = is_damaged,
     .check_end = check_end,
+    .begin_reading = begin_reading,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

@@ -28,7 +28,7 @@ void floor_row_init(floor_row *row)
     FLOOR_MUST(mkdtemp(row->directory) != NULL);
     (void)snprintf(path, sizeof(path), "%s/floor.db", row->directory);
     FLOOR_MUST(sqlite3_open_v2(path, &row->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK);
-    run(row->db, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;"
+    run(row->db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;"
                  "CREATE TABLE record (id INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT;");
     row->begin = prepare(row->db, "BEGIN IMMEDIATE");
     row->insert = prepare(row->db, "INSERT INTO record (content) VALUES (?1)");

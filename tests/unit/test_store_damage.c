@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-#define PAGE 16384
+#define PAGE 4096
 #define WAL_HEADER 32
 #define FRAME (24 + PAGE)
 #define ISSUES 4
@@ -129,7 +129,7 @@ static void a_damage_in_the_write_ahead_log_is_found_wherever_a_later_commit_sta
     last = last_transaction(&left);
     assert_true(last > 4 && last < frames);
     for (size_t i = 0; i < last; i++) {
-        static const off_t places[] = {0, 4, 9, 17, 24, 5000, FRAME - 1}; /* number, commit, salts, checksum, page */
+        static const off_t places[] = {0, 4, 9, 17, 24, 2000, FRAME - 1}; /* number, commit, salts, checksum, page */
 
         for (size_t p = 0; p < sizeof(places) / sizeof(places[0]); p++) {
             write_file(left.wal_path, bm_buf_view(&left.wal));
