@@ -224,15 +224,29 @@ static bool waits_already(const bm_ledger *ledger, int fd)
     return false;
 }
 
-/* There is no room in the batch: it waits for another process that writes. */
-static void turn_away(bm_ledger *ledger, int fd, const bm_message *message)
+/* A copy of what was received, whose buffer has room for the longest message: with 64 KiB for each the memory would be wiped longer than written. */
+static BM_RESULT join_batch(bm_ledger *ledger, int fd, const bm_message *message)
+{
+    pending_write *write = &ledger->batch[ledger->batch_count];
+
+    write->fd = fd;
+    write->id = message->id;
+    bm_buf_clear(&write->reply);
+    bm_buf_clear(&write->datagram);
+    BM_TRY(bm_buf_put(&write->datagram, bm_buf_view(&ledger->datagram)));
+    ledger->batch_count++;
+    return bm_ok();
+}
+
+/* There is no room in the batch. */
+static void turn_away(bm_ledger *ledger, int fd, const bm_message *message, bm_result why)
 {
     if (message->type == BM_MSG_REFUSAL) {
         ledger->dropped++;
         return;
     }
     bm_buf_clear(&ledger->reply);
-    put_error(&ledger->reply, message->id, bm_fail(BM_E_STORE_BUSY, "too many writes wait for another process"));
+    put_error(&ledger->reply, message->id, why);
     if (ledger->reply.size > 0)
         reply_to(ledger, fd, &ledger->reply);
 }
@@ -240,7 +254,6 @@ static void turn_away(bm_ledger *ledger, int fd, const bm_message *message)
 /* Takes one datagram: reads are answered, writes join the batch. */
 static void take_datagram(bm_ledger *ledger, int fd)
 {
-    pending_write *write;
     bm_message message;
     bm_result result = bm_message_open(bm_buf_view(&ledger->datagram), &message);
 
@@ -255,15 +268,11 @@ static void take_datagram(bm_ledger *ledger, int fd)
     if (message.type == BM_MSG_RECORD && waits_already(ledger, fd))
         return;
     if (ledger->batch_count == BM_LEDGER_BATCH_MAX) {
-        turn_away(ledger, fd, &message);
+        turn_away(ledger, fd, &message, bm_fail(BM_E_STORE_BUSY, "too many writes wait for another process"));
         return;
     }
-    write = &ledger->batch[ledger->batch_count];
-    write->fd = fd;
-    write->id = message.id;
-    bm_buf_clear(&write->reply);
-    bm_buf_move(&write->datagram, &ledger->datagram);
-    ledger->batch_count++;
+    if (join_batch(ledger, fd, &message).code != BM_OK)
+        turn_away(ledger, fd, &message, bm_fail(BM_E_NO_MEMORY, NULL));
 }
 
 /* One datagram from each socket in turn, until all are empty or the round is full. */

@@ -170,8 +170,6 @@ BM_RESULT bm_evp_wrap_public(EVP_PKEY *evp, const bm_pubkey *public_key, bm_pkey
     if (bm_pubkey_is_rsa(public_key->type)) {
         BM_CHECK((n.data[n.size - 1] & 1) != 0, BM_E_MALFORMED, "the RSA modulus is even");
         BM_CHECK((public_key->e & 1) != 0 && public_key->e > 1, BM_E_MALFORMED, "the RSA exponent is even or 1");
-    } else {
-        BM_TRY(check_public(evp, public_key->type));
     }
     BM_TRY(own(owned, public_key->type, key));
     owned = NULL;

@@ -27,7 +27,11 @@ EVP_PKEY *bm_evp_of(const bm_pkey *key);
  */
 BM_RESULT bm_evp_wrap(EVP_PKEY *evp, bm_pkey **key);
 
-/* The same for a key that was made of these numbers, which is what is looked at: getting them out of it again takes longer than making it did. */
+/*
+ * The same for a key that was made of these numbers, which are what is looked at: getting them out of it again takes longer
+ * than making it did. A point was checked when it was decoded (SEC 1, 2.3.4: coordinates below the field's prime, on the curve), and with its
+ * leading 04 it is not at infinity.
+ */
 BM_RESULT bm_evp_wrap_public(EVP_PKEY *evp, const bm_pubkey *public_key, bm_pkey **key);
 
 /*
