@@ -24,7 +24,7 @@ typedef struct {
 
 /*
  * A stream over an accepted socket that does not block, which it closes when it is freed: TLS, or plain when `tls` is NULL. It reads no more while
- * `input_max` bytes are not taken. BM_E_NO_MEMORY; the socket is then still open, and the caller's.
+ * `input_max` bytes are not taken. The process must ignore SIGPIPE. BM_E_NO_MEMORY; the socket is then still open, and the caller's.
  */
 BM_RESULT bm_server_stream_new(struct event_base *base, bm_server_tls *tls, int fd, size_t input_max, const bm_server_stream_events *events,
                                bm_server_stream **stream);
