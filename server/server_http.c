@@ -3,154 +3,16 @@
 #include "protocol/problem.h"
 #include "protocol/request.h"
 #include "server/process.h"
-#include "server/server_accept.h"
+#include "server/server_connection.h"
 #include "server/server_forwarded.h"
 #include "server/server_limit.h"
 #include "server/server_reply.h"
-#include "server/server_routes.h"
-#include "server/server_stream.h"
 
 #include <event2/event.h>
 #include <event2/util.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
-/* What a connection is doing. */
-typedef enum {
-    PHASE_HEAD,   /* handshake and first head, or the rest of a head of which something is there */
-    PHASE_IDLE,   /* nothing is there of the next request */
-    PHASE_BODY,
-    PHASE_BUSY,   /* the handler has it: the deadlines are those of its requests to the other processes */
-    PHASE_REPLY,  /* the reply is on its way */
-    PHASE_LINGER  /* the reply is sent; what the client still sends is thrown away, so that it can read the reply */
-} connection_phase;
-
-#define LINGER_SECONDS 2
 #define INPUT_MAX (BM_SERVER_HEAD_MAX + BM_REQUEST_BODY_MAX)
-
-/* Which connections may be closed to make room for a new one: first those that are idle, then those whose client is to do something. */
-typedef enum { LIST_IDLE, LIST_WAITING, LIST_BUSY, LIST_COUNT } connection_list;
-
-struct bm_server_connection {
-    TAILQ_ENTRY(bm_server_connection) link;
-    bm_server_http *http;
-    bm_server_stream *stream; /* NULL: the client is gone while the handler is busy */
-    struct event *timer;
-    connection_phase phase;
-    bool listed; /* it is in the list of its phase */
-    bool close; /* after the reply */
-    bool unread; /* something of the request was not read */
-    const bm_server_route *route;
-    bm_server_head head;
-    bm_address peer;
-    bm_address client; /* the peer, or who it is that a trusted proxy speaks for */
-    char client_text[BM_ADDRESS_TEXT_SIZE];
-};
-
-struct bm_server_http {
-    bm_server *server;
-    bm_server_accept *accept;
-    TAILQ_HEAD(connections, bm_server_connection) lists[LIST_COUNT]; /* each in the order in which they came into their phase */
-    size_t count;
-    bool stopping;
-    bm_log_seldom full;
-    bm_log_seldom limited;
-    bm_log_often unread;
-};
-
-static connection_list list_of(connection_phase phase)
-{
-    if (phase == PHASE_IDLE)
-        return LIST_IDLE;
-    return phase == PHASE_BUSY ? LIST_BUSY : LIST_WAITING;
-}
-
-static void unlist(bm_server_connection *connection)
-{
-    if (connection->listed)
-        TAILQ_REMOVE(&connection->http->lists[list_of(connection->phase)], connection, link);
-    connection->listed = false;
-}
-
-/* The oldest connection that may be closed for a new one; NULL when all are at work. */
-static bm_server_connection *oldest(bm_server_http *http)
-{
-    bm_server_connection *idle = TAILQ_FIRST(&http->lists[LIST_IDLE]);
-
-    return idle != NULL ? idle : TAILQ_FIRST(&http->lists[LIST_WAITING]);
-}
-
-/* What comes while every place is at work waits in the kernel's queue. */
-static void hold_or_accept(bm_server_http *http)
-{
-    bm_server_accept_hold(http->accept, http->count >= http->server->config.max_connections && oldest(http) == NULL);
-}
-
-/* How long a phase may take, in seconds; 0: its end is not the client's to choose. */
-static unsigned deadline_of(const bm_config *config, connection_phase phase)
-{
-    switch (phase) {
-    case PHASE_HEAD:
-    case PHASE_BODY:
-    case PHASE_REPLY:
-        return config->request_timeout;
-    case PHASE_IDLE:
-        return config->idle_timeout;
-    case PHASE_LINGER:
-        return LINGER_SECONDS;
-    case PHASE_BUSY:
-        break;
-    }
-    return 0;
-}
-
-static void enter_phase(bm_server_connection *connection, connection_phase phase)
-{
-    bm_server_http *http = connection->http;
-    const struct timeval deadline = {.tv_sec = deadline_of(&http->server->config, phase)};
-
-    unlist(connection);
-    connection->phase = phase;
-    TAILQ_INSERT_TAIL(&http->lists[list_of(phase)], connection, link);
-    connection->listed = true;
-    (void)event_del(connection->timer);
-    /* Where there is no memory for a deadline, it is now. */
-    if (deadline.tv_sec > 0 && event_add(connection->timer, &deadline) != 0)
-        event_active(connection->timer, EV_TIMEOUT, 1);
-    hold_or_accept(http);
-}
-
-static void free_stream(bm_server_connection *connection)
-{
-    bm_server_stream_free(connection->stream);
-    connection->stream = NULL;
-}
-
-/* The end of a connection; with the last one a server that stops is done. */
-static void free_connection(bm_server_connection *connection)
-{
-    bm_server_http *http = connection->http;
-
-    free_stream(connection);
-    if (connection->timer != NULL)
-        event_free(connection->timer);
-    unlist(connection);
-    free(connection);
-    http->count--;
-    if (http->stopping && http->count == 0)
-        (void)event_base_loopexit(http->server->base, NULL);
-    else if (!http->stopping)
-        hold_or_accept(http);
-}
-
-/* The client is gone, or too slow. A handler that is busy still answers: then it ends. */
-static void drop(bm_server_connection *connection)
-{
-    if (connection->phase == PHASE_BUSY)
-        free_stream(connection);
-    else
-        free_connection(connection);
-}
 
 /* Throws away what came. */
 static void drain(bm_server_connection *connection)
@@ -162,11 +24,11 @@ static void close_politely(bm_server_connection *connection)
 {
     bm_server_stream_say_goodbye(connection->stream);
     if (!connection->unread) {
-        free_connection(connection);
+        bm_server_connection_end(connection);
         return;
     }
     bm_server_stream_end_sending(connection->stream);
-    enter_phase(connection, PHASE_LINGER);
+    bm_server_connection_enter(connection, BM_PHASE_LINGER);
     drain(connection);
 }
 
@@ -175,7 +37,7 @@ static void enter_reply(bm_server_connection *connection, bool sent)
 {
     bool stays = !connection->close && !connection->http->stopping && bm_server_stream_input(connection->stream).size == 0;
 
-    enter_phase(connection, sent && stays ? PHASE_IDLE : PHASE_REPLY);
+    bm_server_connection_enter(connection, sent && stays ? BM_PHASE_IDLE : BM_PHASE_REPLY);
     if (sent && !stays)
         bm_server_stream_call_sent(connection->stream);
 }
@@ -191,13 +53,6 @@ static BM_RESULT send_reply(bm_server_connection *connection, const bm_server_re
     return bm_ok();
 }
 
-/* Ends it from the loop, and not here: a caller may still look at the connection. */
-static void end_soon(bm_server_connection *connection)
-{
-    enter_phase(connection, PHASE_LINGER);
-    event_active(connection->timer, EV_TIMEOUT, 1);
-}
-
 /* There is no memory for a reply: this one needs nearly none. */
 static void answer_out_of_memory(bm_server_connection *connection)
 {
@@ -205,7 +60,7 @@ static void answer_out_of_memory(bm_server_connection *connection)
 
     connection->close = true;
     if (connection->stream == NULL || bm_server_stream_send(connection->stream, bm_server_reply_out_of_memory(), &sent).code != BM_OK)
-        end_soon(connection);
+        bm_server_connection_end_soon(connection);
     else
         enter_reply(connection, sent);
 }
@@ -297,7 +152,7 @@ static void take_head(bm_server_connection *connection, bm_bytes head)
     }
     if (connection->head.expects_continue && bm_server_stream_input(connection->stream).size < connection->head.content_length)
         go_on(connection);
-    enter_phase(connection, PHASE_BODY);
+    bm_server_connection_enter(connection, BM_PHASE_BODY);
 }
 
 static void read_head(bm_server_connection *connection)
@@ -312,8 +167,8 @@ static void read_head(bm_server_connection *connection)
         refuse_unread(connection, bm_fail(BM_E_BODY_TOO_LARGE, "the head of the request is too long"));
     else if (bm_server_head_has_odd_end(input))
         refuse_unread(connection, bm_fail(BM_E_REQUEST_MALFORMED, "the head has a line that does not end with CR LF"));
-    else if (connection->phase == PHASE_IDLE && input.size > 0)
-        enter_phase(connection, PHASE_HEAD);
+    else if (connection->phase == BM_PHASE_IDLE && input.size > 0)
+        bm_server_connection_enter(connection, BM_PHASE_HEAD);
 }
 
 /* Public-key work is paid for before it is done. The connection stays: what comes later needs no other handshake. */
@@ -336,17 +191,16 @@ static bool is_paid(bm_server_connection *connection)
     return false;
 }
 
-static void read_body(bm_server_connection *connection)
+/* It is the request's turn: the handler has it from now on. */
+static void handle(void *context)
 {
+    bm_server_connection *connection = context;
     BM_AUTO_BUF body = BM_BUF_EMPTY;
-    bm_bytes input = bm_server_stream_input(connection->stream);
     size_t size = connection->head.content_length;
 
-    if (input.size < size)
-        return;
-    enter_phase(connection, PHASE_BUSY);
+    bm_server_connection_enter(connection, BM_PHASE_BUSY);
     /* A copy: the handler may answer at once, and then there is the next request. */
-    if (bm_buf_put(&body, bm_bytes_slice(input, 0, size)).code != BM_OK) {
+    if (bm_buf_put(&body, bm_bytes_slice(bm_server_stream_input(connection->stream), 0, size)).code != BM_OK) {
         bm_server_http_refuse(connection, bm_fail(BM_E_NO_MEMORY, NULL));
         return;
     }
@@ -355,16 +209,28 @@ static void read_body(bm_server_connection *connection)
         connection->route->handler(connection->http->server, connection, bm_buf_view(&body));
 }
 
+static void read_body(bm_server_connection *connection)
+{
+    if (bm_server_stream_input(connection->stream).size < connection->head.content_length)
+        return;
+    if (!connection->route->costly) {
+        handle(connection);
+        return;
+    }
+    bm_server_connection_enter(connection, BM_PHASE_QUEUED);
+    bm_server_work_add(connection->http->work, &connection->work, handle, connection);
+}
+
 /* Takes from the input what this phase can use. */
 static void on_came(void *context)
 {
     bm_server_connection *connection = context;
 
-    if (connection->phase == PHASE_HEAD || connection->phase == PHASE_IDLE)
+    if (connection->phase == BM_PHASE_HEAD || connection->phase == BM_PHASE_IDLE)
         read_head(connection);
-    if (connection->phase == PHASE_BODY)
+    if (connection->phase == BM_PHASE_BODY)
         read_body(connection);
-    else if (connection->phase == PHASE_LINGER)
+    else if (connection->phase == BM_PHASE_LINGER)
         drain(connection);
 }
 
@@ -372,29 +238,29 @@ static void on_sent(void *context)
 {
     bm_server_connection *connection = context;
 
-    if (connection->phase != PHASE_REPLY)
+    if (connection->phase != BM_PHASE_REPLY)
         return;
     if (connection->close) {
         close_politely(connection);
         return;
     }
-    enter_phase(connection, PHASE_IDLE);
+    bm_server_connection_enter(connection, BM_PHASE_IDLE);
     if (connection->http->stopping)
-        free_connection(connection);
+        bm_server_connection_end(connection);
     else
         on_came(connection);
 }
 
 static void on_ended(void *context)
 {
-    drop(context);
+    bm_server_connection_drop(context);
 }
 
 static void on_deadline(evutil_socket_t fd, short events, void *context)
 {
     (void)fd;
     (void)events;
-    drop(context);
+    bm_server_connection_drop(context);
 }
 
 static bm_server_connection *new_connection(bm_server_http *http, int fd)
@@ -418,7 +284,7 @@ static bm_server_connection *new_connection(bm_server_http *http, int fd)
 /* For a new connection the one goes that is idle longest, or else the one whose client lets us wait longest. */
 static void make_room(bm_server_http *http)
 {
-    bm_server_connection *victim = http->count >= http->server->config.max_connections ? oldest(http) : NULL;
+    bm_server_connection *victim = http->count >= http->server->config.max_connections ? bm_server_connection_oldest(http) : NULL;
     unsigned count;
 
     if (victim == NULL)
@@ -426,9 +292,9 @@ static void make_room(bm_server_http *http)
     if (bm_log_seldom_count(&http->full, bm_process_now_ms(), &count))
         bm_log_line(&http->server->log, "max_connections=%u reached: closed the oldest idle connection from=%s; in all: %u",
                     http->server->config.max_connections, victim->client_text, count);
-    if (victim->phase == PHASE_IDLE)
+    if (victim->phase == BM_PHASE_IDLE)
         bm_server_stream_say_goodbye(victim->stream);
-    free_connection(victim);
+    bm_server_connection_end(victim);
 }
 
 static void on_accepted(void *context, int fd, const bm_address *peer)
@@ -446,7 +312,7 @@ static void on_accepted(void *context, int fd, const bm_address *peer)
     connection->client = *peer;
     bm_address_text(peer, connection->client_text);
     http->count++;
-    enter_phase(connection, PHASE_HEAD);
+    bm_server_connection_enter(connection, BM_PHASE_HEAD);
 }
 
 BM_RESULT bm_server_http_new(bm_server *server, int listener, bm_server_http **http)
@@ -456,10 +322,13 @@ BM_RESULT bm_server_http_new(bm_server *server, int listener, bm_server_http **h
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->server = server;
-    for (size_t i = 0; i < LIST_COUNT; i++)
+    for (size_t i = 0; i < BM_PLACE_COUNT; i++)
         TAILQ_INIT(&made->lists[i]);
-    result = bm_server_accept_new(server, listener, on_accepted, made, &made->accept);
+    result = bm_server_work_new(server->base, &made->work);
+    if (result.code == BM_OK)
+        result = bm_server_accept_new(server, listener, on_accepted, made, &made->accept);
     if (result.code != BM_OK) {
+        bm_server_work_free(made->work);
         free(made);
         return result;
     }
@@ -474,12 +343,13 @@ void bm_server_http_free(bm_server_http *http)
     if (http == NULL)
         return;
     http->stopping = true;
-    for (size_t i = 0; i < LIST_COUNT; i++)
+    for (size_t i = 0; i < BM_PLACE_COUNT; i++)
         for (connection = TAILQ_FIRST(&http->lists[i]); connection != NULL; connection = next) {
             next = TAILQ_NEXT(connection, link);
-            free_connection(connection);
+            bm_server_connection_end(connection);
         }
     bm_server_accept_free(http->accept);
+    bm_server_work_free(http->work);
     free(http);
 }
 
@@ -489,10 +359,10 @@ void bm_server_http_stop(bm_server_http *http)
 
     bm_server_accept_stop(http->accept);
     http->stopping = true;
-    for (connection = TAILQ_FIRST(&http->lists[LIST_IDLE]); connection != NULL; connection = next) {
+    for (connection = TAILQ_FIRST(&http->lists[BM_PLACE_IDLE]); connection != NULL; connection = next) {
         next = TAILQ_NEXT(connection, link);
         bm_server_stream_say_goodbye(connection->stream);
-        free_connection(connection);
+        bm_server_connection_end(connection);
     }
     if (http->count == 0)
         (void)event_base_loopexit(http->server->base, NULL);
