@@ -100,7 +100,9 @@ static bm_key_type wanted_key(const enrolment *e)
         return e->ik.key.type;
     if (filed != BM_KEY_NONE)
         return filed;
-    return bm_pubkey_is_rsa(e->ek.key.type) ? BM_KEY_RSA2048 : e->ek.key.type;
+    if (bm_pubkey_is_rsa(e->ek.key.type))
+        return BM_KEY_RSA2048;
+    return e->ek.key.type == BM_KEY_ECC521 ? BM_KEY_ECC384 : e->ek.key.type;
 }
 
 /* Does the key at the handle belong to this directory: by its file, or by its certificate? */
@@ -174,6 +176,10 @@ static BM_RESULT make_keys(enrolment *e)
     }
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
     BM_TRY(bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek));
+    if (e->ek.foreign)
+        bm_steps_note("the EK template at NV index 0x%08x is not %s of the TCG's EK Credential Profile: the server refuses such an EK "
+                      "unless its operator allows that template",
+                      e->ek.row->template_index, e->ek.row->label);
     type = wanted_key(e);
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
         bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->options->handle, e->options->state);

@@ -72,23 +72,17 @@ static BM_RESULT put_template(bm_tpm_context *context, const bm_tpm_handles *ind
     return bm_tpm_object_put_public(out, &template);
 }
 
-static BM_RESULT key_of(const bm_buf *public_area, bm_pubkey *key)
-{
-    bm_tpm_public parsed;
-
-    BM_TRY(bm_tpm_public_parse(bm_buf_view(public_area), &parsed));
-    *key = parsed.key;
-    return bm_ok();
-}
-
 BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek)
 {
     BM_AUTO_BUF template = BM_BUF_EMPTY;
+    bm_tpm_public parsed;
 
     bm_tpm_ek_fini(ek);
     BM_TRY(put_template(context, indices, row, &template));
     BM_TRY(bm_tpm_object_create_primary(context, ESYS_TR_RH_ENDORSEMENT, bm_buf_view(&template), &ek->object, &ek->public_area));
-    BM_TRY(key_of(&ek->public_area, &ek->key));
+    BM_TRY(bm_tpm_public_parse(bm_buf_view(&ek->public_area), &parsed));
+    ek->key = parsed.key;
+    ek->foreign = bm_template_match_ek(&parsed) != row;
     ek->row = row;
     return bm_ok();
 }

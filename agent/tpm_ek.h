@@ -21,6 +21,7 @@ typedef struct {
     const bm_ek_template *row;
     bm_tpm_object object;
     uint32_t handle;     /* the persistent one, or 0 */
+    bool foreign;        /* made from a template in NV that is not the row's: a server that knows the table alone refuses it */
     bm_buf public_area;  /* TPM2B_PUBLIC */
     bm_pubkey key;
     bm_buf certificate;  /* DER; empty when the chip has none */
