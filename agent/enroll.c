@@ -4,8 +4,10 @@
 #include "agent/exchange.h"
 #include "agent/identity.h"
 #include "agent/key_file.h"
+#include "agent/secret.h"
 #include "agent/steps.h"
 #include "agent/tpm_activate.h"
+#include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
 #include "base/text.h"
 #include "x509/csr.h"
@@ -20,6 +22,7 @@ typedef struct {
     bm_identity_state state; /* of the directory, as it was found */
     bool marked;             /* the directory, for keys that are loaded */
     bm_exchange *exchange;
+    bm_tpm_auth auth;
     bm_tpm_context tpm;
     bm_tpm_handles indices;
     bm_tpm_ek ek;
@@ -38,6 +41,7 @@ static void enrolment_fini(enrolment *e)
     bm_tpm_ik_fini(&e->ik);
     bm_tpm_ek_fini(&e->ek);
     bm_tpm_context_close(&e->tpm);
+    bm_tpm_auth_fini(&e->auth);
     if (e->marked && !e->tpm.left)
         bm_identity_unmark(&e->identity);
     bm_exchange_free(e->exchange);
@@ -77,14 +81,25 @@ static void sweep_left(enrolment *e)
     bm_tpm_sweep(&e->tpm);
 }
 
+/* Values that everybody can read protect nothing. */
+static void warn_of_open_files(const bm_options *options)
+{
+    for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
+        if (options->auth[i] != NULL && bm_secret_is_open(options->auth[i]))
+            bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->auth[i]);
+}
+
 /* Opens everything, before anything is changed or sent. */
 static BM_RESULT prepare(enrolment *e)
 {
+    BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
+    warn_of_open_files(e->options);
     BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
+    bm_tpm_auth_use(&e->tpm, &e->auth);
     sweep_left(e);
     return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
 }

@@ -1,5 +1,6 @@
 #include "agent/options.h"
 
+#include "agent/secret.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
@@ -21,6 +22,10 @@ static const char help[] =
     "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
     "5 a file; 6 a fault inside; 130 stopped by a signal. An error is one line: what happened, and what to do.\n";
 
+#define AUTH_HELP                                                                                                      \
+    "  --owner-auth SOURCE, --endorsement-auth SOURCE\n"                                                                 \
+    "                    the authorisation values of the TPM's hierarchies, if set: file:PATH or env:NAME\n"
+
 static const char enroll_help[] =
     "birthmark enroll: the six steps from the TPM to a certificate\n"
     "\n"
@@ -33,6 +38,7 @@ static const char enroll_help[] =
     "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
     "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
     "  --renew           another certificate although this one is good; with another --key also another key\n"
+    AUTH_HELP
     "\n"
     "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
     "\n"
@@ -44,9 +50,10 @@ static const char show_help[] =
     "\n"
     "  --handle HANDLE   where the identity key is kept (0x81020000)\n"
     "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n";
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    AUTH_HELP;
 
-typedef enum { O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW, O_HELP } option_id;
+typedef enum { O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW, O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_HELP } option_id;
 
 static const struct option enroll_options[] = {
     {"server", required_argument, NULL, O_SERVER}, {"ca", required_argument, NULL, O_CA},
@@ -54,12 +61,16 @@ static const struct option enroll_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"profile", required_argument, NULL, O_PROFILE},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
     {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
 };
 
 static const struct option show_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"state", required_argument, NULL, O_STATE},
     {"tcti", required_argument, NULL, O_TCTI},     {"help", no_argument, NULL, O_HELP},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
 };
 
@@ -127,6 +138,12 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
     case O_RENEW:
         options->renew = true;
         return bm_ok();
+    case O_OWNER_AUTH:
+        options->auth[BM_TPM_OWNER] = value;
+        return bm_secret_check("--owner-auth", value);
+    case O_ENDORSEMENT_AUTH:
+        options->auth[BM_TPM_ENDORSEMENT] = value;
+        return bm_secret_check("--endorsement-auth", value);
     default:
         return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
     }

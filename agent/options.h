@@ -28,6 +28,7 @@ typedef struct {
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
     bool renew;
+    const char *auth[2]; /* where the authorisation values of the owner and the endorsement hierarchy are: "file:...", "env:..."; or NULL */
 } bm_options;
 
 /*

@@ -1,6 +1,7 @@
 #include "agent/show.h"
 
 #include "agent/identity.h"
+#include "agent/tpm_auth.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
@@ -145,10 +146,13 @@ static BM_RESULT show_identity(const char *path, const bm_tpm_ik *ik)
 
 BM_RESULT bm_show(const bm_options *options)
 {
+    BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_tpm_context_close) bm_tpm_context tpm = {0};
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik ik = {0};
 
+    BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
+    bm_tpm_auth_use(&tpm, &auth);
     BM_TRY(show_eks(&tpm));
     BM_TRY(show_ik(&tpm, options->handle, &ik));
     return show_identity(options->state, &ik);

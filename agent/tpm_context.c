@@ -2,6 +2,7 @@
 
 #include "agent/clock.h"
 #include "agent/interrupt.h"
+#include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
 
 #include <stdlib.h>
@@ -82,7 +83,8 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
         return bm_failf(BM_E_TPM_LOCKOUT, "%s was refused (0x%x, %s)", command, rc, text);
     if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_AUTH_MISSING)
         return bm_failf(BM_E_TPM_AUTH,
-                        "%s was refused (0x%x, %s): the owner and the endorsement hierarchy must have empty authorisation values",
+                        "%s was refused (0x%x, %s): the object has an authorisation value or policy that birthmark does not know: have the "
+                        "device's maker say how it is meant to be used",
                         command, rc, text);
     return bm_failf(bm_tpm_retry_is_state(bm_tpm_context_code(rc)) ? BM_E_TPM_NOT_READY : BM_E_TPM, "%s failed with 0x%x (%s): %s",
                     command, rc, text, advice_of(rc));
@@ -105,6 +107,7 @@ bool bm_tpm_context_is_managed(const char *tcti)
 
 static void disconnect(bm_tpm_context *context)
 {
+    bm_tpm_auth_forget(context);
     if (context->esys != NULL)
         Esys_Finalize(&context->esys);
     if (context->tcti != NULL)

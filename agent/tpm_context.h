@@ -12,6 +12,15 @@
 #define BM_TPM_OWNED_MAX 8
 #define BM_TPM_HANDLES_MAX 256
 
+/* The hierarchies whose authorisation values are used. */
+typedef enum { BM_TPM_OWNER = 0, BM_TPM_ENDORSEMENT, BM_TPM_HIERARCHIES } bm_tpm_hierarchy;
+
+/* The authorisation value of a hierarchy (empty: none is set), and whether the TPM refused it (tpm_auth.h). */
+typedef struct {
+    bm_bytes value;
+    bool refused;
+} bm_tpm_auth_value;
+
 /* An open TPM. `owned` are the transient objects and sessions that are ours now. */
 typedef struct {
     const char *conf; /* for the TCTI loader; the caller's */
@@ -22,6 +31,7 @@ typedef struct {
     ESYS_TR owned[BM_TPM_OWNED_MAX];
     size_t owned_count;
     uint32_t nv_buffer_max; /* TPM2_PT_NV_BUFFER_MAX; 0 until it was asked for */
+    bm_tpm_auth_value auth[BM_TPM_HIERARCHIES];
     unsigned commands;      /* sent so far */
     int64_t spent;          /* nanoseconds inside them */
 } bm_tpm_context;

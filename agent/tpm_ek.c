@@ -79,7 +79,7 @@ BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indi
 
     bm_tpm_ek_fini(ek);
     BM_TRY(put_template(context, indices, row, &template));
-    BM_TRY(bm_tpm_object_create_primary(context, ESYS_TR_RH_ENDORSEMENT, bm_buf_view(&template), &ek->object, &ek->public_area));
+    BM_TRY(bm_tpm_object_create_primary(context, BM_TPM_ENDORSEMENT, bm_buf_view(&template), &ek->object, &ek->public_area));
     BM_TRY(bm_tpm_public_parse(bm_buf_view(&ek->public_area), &parsed));
     ek->key = parsed.key;
     ek->foreign = bm_template_match_ek(&parsed) != row;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define WORDS_MAX 24
+#define WORDS_MAX 32
 
 /* Parses words as main gets them. */
 static bm_result parse(const char *const *words, const char *tcti, bm_options *options)
@@ -29,7 +29,7 @@ static void test_enroll_takes_all_its_options(void **state)
 
     (void)state;
     assert_ok(ENROLL(&o, "--serial", "SN-1", "--key", "ecc384", "--handle", "0x81020005", "--profile", "line-2", "--state", "/tmp/x",
-                     "--tcti", "swtpm:path=/tmp/s", "--renew"));
+                     "--tcti", "swtpm:path=/tmp/s", "--owner-auth", "file:/o", "--endorsement-auth=env:E", "--renew"));
     assert_int_equal(o.command, BM_COMMAND_ENROLL);
     assert_string_equal(o.server, "https://ca.example");
     assert_string_equal(o.ca, "ca.crt");
@@ -39,6 +39,8 @@ static void test_enroll_takes_all_its_options(void **state)
     assert_string_equal(o.profile, "line-2");
     assert_string_equal(o.state, "/tmp/x");
     assert_string_equal(o.tcti, "swtpm:path=/tmp/s");
+    assert_string_equal(o.auth[0], "file:/o");
+    assert_string_equal(o.auth[1], "env:E");
     assert_true(o.renew);
 }
 
@@ -51,6 +53,8 @@ static void test_enroll_has_the_documented_defaults(void **state)
     assert_int_equal(o.key, BM_KEY_NONE);
     assert_int_equal(o.handle, 0x81020000u);
     assert_string_equal(o.profile, "");
+    assert_null(o.auth[0]);
+    assert_null(o.auth[1]);
     assert_string_equal(o.state, "/var/lib/birthmark");
     assert_string_equal(o.tcti, "device:/dev/tpmrm0");
     assert_false(o.renew);
