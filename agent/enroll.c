@@ -4,6 +4,7 @@
 #include "agent/exchange.h"
 #include "agent/identity.h"
 #include "agent/key_file.h"
+#include "agent/offer.h"
 #include "agent/secret.h"
 #include "agent/steps.h"
 #include "agent/tpm_activate.h"
@@ -26,6 +27,7 @@ typedef struct {
     bm_tpm_context tpm;
     bm_tpm_handles indices;
     bm_tpm_ek ek;
+    bool bound; /* the directory's identity belongs to this EK, and no other is offered */
     bm_tpm_ik ik;
     bm_buf file_public; /* of device.key, as it was found */
     bm_buf file_private;
@@ -179,6 +181,32 @@ static BM_RESULT settle_ik(enrolment *e, bm_key_type type)
     return bm_ok();
 }
 
+/*
+ * The EK of this directory's identity, or else the first of the table. A directory that has an identity but does not know whose is from
+ * before they knew: it was the first.
+ */
+static BM_RESULT find_ek(enrolment *e)
+{
+    e->bound = e->state.has_ek || e->state.key.type != BM_KEY_NONE;
+    if (e->state.has_ek) {
+        BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->state.ek, &e->ek));
+        if (e->ek.row != NULL)
+            return bm_ok();
+        bm_steps_note("the EK to which the identity in %s is bound is not in this TPM: it is another one, or was given a new seed",
+                      e->options->state);
+        e->bound = false;
+    }
+    return bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek);
+}
+
+static void note_foreign(const bm_tpm_ek *ek)
+{
+    if (ek->foreign)
+        bm_steps_note("the EK template at NV index 0x%08x is not %s of the TCG's EK Credential Profile: the server refuses such an EK "
+                      "unless its operator allows that template",
+                      ek->row->template_index, ek->row->label);
+}
+
 static BM_RESULT make_keys(enrolment *e)
 {
     bm_key_type there = e->ik.key.type;
@@ -190,11 +218,8 @@ static BM_RESULT make_keys(enrolment *e)
         e->marked = true;
     }
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
-    BM_TRY(bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek));
-    if (e->ek.foreign)
-        bm_steps_note("the EK template at NV index 0x%08x is not %s of the TCG's EK Credential Profile: the server refuses such an EK "
-                      "unless its operator allows that template",
-                      e->ek.row->template_index, e->ek.row->label);
+    BM_TRY(find_ek(e));
+    note_foreign(&e->ek);
     type = wanted_key(e);
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
         bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->options->handle, e->options->state);
@@ -204,11 +229,20 @@ static BM_RESULT make_keys(enrolment *e)
     return bm_ok();
 }
 
+/* What the operator of the server must do where the inventory decides. */
+static BM_RESULT note_inventory(const enrolment *e)
+{
+    BM_AUTO_BUF line = BM_BUF_EMPTY;
+
+    BM_TRY(bm_offer_put_add(&line, e->options->serial, &e->ek.key));
+    bm_steps_note("for the operator of the server, to put this TPM into its inventory:");
+    bm_steps_note("%.*s", (int)line.size, (const char *)line.data);
+    return bm_ok();
+}
+
 static BM_RESULT read_areas(enrolment *e)
 {
     BM_AUTO_BUF there = BM_BUF_EMPTY;
-    char hash[2 * BM_SHA256_SIZE + 1];
-    uint8_t digest[BM_SHA256_SIZE];
 
     bm_steps_begin(&e->steps, "reading the public areas and the EK certificate");
     BM_TRY(bm_tpm_object_read_public(&e->ik.object, &there));
@@ -220,10 +254,8 @@ static BM_RESULT read_areas(enrolment *e)
                      e->ek.chain_count);
         return bm_ok();
     }
-    BM_TRY(bm_pubkey_spki_sha256(&e->ek.key, digest));
-    bm_text_hex(BM_BYTES_ARRAY(digest), hash);
-    bm_steps_end(&e->steps, "no EK certificate on this chip; the server's inventory must know the EK %s", hash);
-    return bm_ok();
+    bm_steps_end(&e->steps, "no EK certificate on this chip: a profile that trusts the inventory is needed, and a row for this EK");
+    return note_inventory(e);
 }
 
 static BM_RESULT make_request(enrolment *e)
@@ -243,17 +275,65 @@ static BM_RESULT make_request(enrolment *e)
     return bm_ok();
 }
 
+/* Takes the TPM's next EK after a refusal of the one before; `found` is false when there is no other to be offered. */
+static BM_RESULT offer_next(enrolment *e, bool *found)
+{
+    const bm_ek_template *refused = e->ek.row;
+    bm_code code = bm_exchange_refusal(e->exchange);
+
+    *found = false;
+    if (bm_offer_is_about_inventory(code) && e->request.ek_certificate.size > 0)
+        BM_TRY(note_inventory(e));
+    if (!bm_offer_is_about_ek(code) || e->request.ek_certificate.size == 0)
+        return bm_ok();
+    if (e->bound) {
+        bm_steps_note("the identity in %s is bound to EK %s: no other is offered", e->options->state, refused->label);
+        return bm_ok();
+    }
+    bm_tpm_ek_fini(&e->ek);
+    BM_TRY(bm_tpm_ek_find_next(&e->tpm, &e->indices, refused, &e->ek));
+    if (e->ek.row == NULL)
+        return bm_ok();
+    bm_steps_note("EK %s was refused (%s): offering EK %s", refused->label, bm_code_name(code), e->ek.row->label);
+    note_foreign(&e->ek);
+    bm_buf_clear(&e->request.ek_public);
+    BM_TRY(bm_buf_put(&e->request.ek_public, bm_buf_view(&e->ek.public_area)));
+    bm_buf_move(&e->request.ek_certificate, &e->ek.certificate);
+    *found = true;
+    return bm_ok();
+}
+
+/* The first call, with one EK after the other until the server takes one. */
+static BM_RESULT offer(enrolment *e, bm_buf *body)
+{
+    bm_result result = bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, body);
+
+    while (result.code == BM_E_SERVER_REFUSED) {
+        BM_AUTO_BUF sentence = BM_BUF_EMPTY;
+        bool found;
+
+        /* The detail does not outlive the next one. */
+        BM_TRY(bm_buf_put_str(&sentence, result.detail));
+        BM_TRY(bm_buf_terminate(&sentence));
+        BM_TRY(offer_next(e, &found));
+        if (!found)
+            return bm_failf(BM_E_SERVER_REFUSED, "%s", (const char *)sentence.data);
+        result = bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, body);
+    }
+    return result;
+}
+
 static BM_RESULT ask_challenge(enrolment *e)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     char expires[BM_TIME_TEXT_SIZE];
 
     bm_steps_begin(&e->steps, "asking the server for a challenge");
-    BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, &body));
+    BM_TRY(offer(e, &body));
     BM_TRY(bm_reply_challenge_parse(bm_buf_view(&body), &e->challenge));
     bm_buf_move(&e->request.challenge, &e->challenge.challenge);
     bm_text_time(e->challenge.expires, expires);
-    bm_steps_end(&e->steps, "a credential for this EK and this key, good until %s", expires);
+    bm_steps_end(&e->steps, "a credential for EK %s and this key, good until %s", e->ek.row->label, expires);
     return bm_ok();
 }
 
@@ -289,7 +369,7 @@ static BM_RESULT get_certificate(enrolment *e)
     BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
     BM_TRY(check_certificate(e, &info));
     start = bm_clock_ns();
-    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->certificate));
+    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
     e->disk = bm_clock_ns() - start;
     bm_text_time(info.not_after, until);
     bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);

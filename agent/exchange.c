@@ -22,6 +22,7 @@ struct bm_exchange {
     CURL *curl;
     struct curl_slist *headers;
     int64_t spent;
+    bm_code refusal; /* the last one's code */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -113,6 +114,11 @@ void bm_exchange_freep(bm_exchange **exchange)
 {
     bm_exchange_free(*exchange);
     *exchange = NULL;
+}
+
+bm_code bm_exchange_refusal(const bm_exchange *exchange)
+{
+    return exchange->refusal;
 }
 
 int64_t bm_exchange_spent(const bm_exchange *exchange)
@@ -247,6 +253,7 @@ BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     BM_AUTO_BUF url = BM_BUF_EMPTY;
     BM_AUTO_BUF answer = BM_BUF_EMPTY;
+    bm_problem problem;
     size_t length = strlen(exchange->server);
     int64_t start;
     bm_result result;
@@ -263,6 +270,8 @@ BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request
     start = bm_clock_ns();
     result = perform(exchange, &answer);
     exchange->spent += bm_clock_ns() - start;
+    if (result.code == BM_E_SERVER_REFUSED && bm_problem_parse(bm_buf_view(&answer), &problem).code == BM_OK)
+        exchange->refusal = bm_code_by_name(problem.code);
     BM_TRY(result);
     return bm_buf_put(reply, bm_buf_view(&answer));
 }

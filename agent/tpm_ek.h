@@ -49,6 +49,15 @@ BM_RESULT bm_tpm_ek_certificate(bm_tpm_context *context, const bm_tpm_handles *i
  */
 BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek);
 
+/* The next EK of the table behind `row` that has its certificate in NV; `ek` stays empty when there is none. BM_E_TPM... */
+BM_RESULT bm_tpm_ek_find_next(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek);
+
+/*
+ * The EK whose SubjectPublicKeyInfo has this SHA-256, with its certificate if the chip has one; `ek` stays empty when the TPM has no such
+ * EK. BM_E_TPM...
+ */
+BM_RESULT bm_tpm_ek_find_known(bm_tpm_context *context, const bm_tpm_handles *indices, const uint8_t sha256[BM_SHA256_SIZE], bm_tpm_ek *ek);
+
 /* Loads the EK of this template, whatever certificate there is; BM_E_TPM when the TPM does not have it. */
 BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek);
 

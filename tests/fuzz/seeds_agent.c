@@ -63,6 +63,7 @@ static void seed_state(void)
     FUZZ_OK(bm_ca_put_pem(&pem, "CERTIFICATE", bm_buf_view(&der)));
     seed_choice("state", "pem", 0, bm_buf_view(&pem));
     seed_choice("state", "renew", 2, bm_bytes_str("2030-01-01T00:00:00Z\n"));
+    seed_choice("state", "ek", 5, bm_bytes_str("885132d732ef6d22a562c9ed627e3131b031f5e085194e057ef5abc00595929f\n"));
     FUZZ_OK(bm_key_file_put(&key, bm_bytes_str("public area"), bm_bytes_str("private area")));
     seed_choice("state", "key", 3, bm_buf_view(&key));
     rest = bm_buf_view(&key);
