@@ -9,6 +9,7 @@ static const struct {
 } hierarchies[BM_TPM_HIERARCHIES] = {
     [BM_TPM_OWNER] = {"owner", "--owner-auth", ESYS_TR_RH_OWNER},
     [BM_TPM_ENDORSEMENT] = {"endorsement", "--endorsement-auth", ESYS_TR_RH_ENDORSEMENT},
+    [BM_TPM_NULL] = {"NULL", "", ESYS_TR_RH_NULL},
 };
 
 BM_RESULT bm_tpm_auth_read(const char *const sources[BM_TPM_HIERARCHIES], bm_tpm_auth *auth)
@@ -72,7 +73,7 @@ BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy)
 {
     const bm_tpm_auth_value *auth = &context->auth[hierarchy];
 
-    if (auth->refused)
+    if (auth->refused || auth->withheld)
         return refused(hierarchy, auth->value.size > 0, "A command before this one");
     if (auth->value.size > 0)
         return bm_tpm_context_result("Esys_TR_SetAuth", tell_esys(context, hierarchy, auth->value));

@@ -155,7 +155,7 @@ void bm_tpm_context_close(bm_tpm_context *context)
 {
     while (context->owned_count > 0)
         bm_tpm_context_flush(context, context->owned[context->owned_count - 1]);
-    if (context->left && !context->managed)
+    if (context->left && !context->managed && !context->looks_only)
         flush_anew(context);
     disconnect(context);
 }
@@ -184,7 +184,7 @@ bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2
     context->commands++;
     if (RC_LAYER(code) != 0)
         context->left = true;
-    switch (bm_tpm_retry_next(&attempt->retry, code, !context->managed, &pause)) {
+    switch (bm_tpm_retry_next(&attempt->retry, code, !context->managed && !context->looks_only, &pause)) {
     case BM_TPM_RETRY_NEVER:
         again = false;
         break;

@@ -118,8 +118,7 @@ static bool is_about_template(bm_result result)
            result.code == BM_E_EK_TEMPLATE || result.code == BM_E_TPM_RESPONSE;
 }
 
-static BM_RESULT load_for(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc,
-                          bm_tpm_ek *ek)
+BM_RESULT bm_tpm_ek_load(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc, bm_tpm_ek *ek)
 {
     BM_TRY(find_persistent(context, row, bm_ekc_key(ekc), ek));
     if (ek->row == NULL)
@@ -161,7 +160,7 @@ static BM_RESULT find_certified(bm_tpm_context *context, const bm_tpm_handles *i
         if (result.code == BM_OK && (bm_ekc_key(ekc)->type != row->key_type || !is_wanted))
             continue;
         if (result.code == BM_OK)
-            result = load_for(context, indices, row, ekc, ek);
+            result = bm_tpm_ek_load(context, indices, row, ekc, ek);
         if (result.code == BM_OK || !is_about_template(result))
             return result;
         bm_tpm_ek_fini(ek);

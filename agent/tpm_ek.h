@@ -58,6 +58,12 @@ BM_RESULT bm_tpm_ek_find_next(bm_tpm_context *context, const bm_tpm_handles *ind
  */
 BM_RESULT bm_tpm_ek_find_known(bm_tpm_context *context, const bm_tpm_handles *indices, const uint8_t sha256[BM_SHA256_SIZE], bm_tpm_ek *ek);
 
+/*
+ * Loads the EK of this template for which the certificate is: the persistent one, or else recreated. BM_E_EK_TEMPLATE: the TPM makes another
+ * key than the certificate's; BM_E_TPM...
+ */
+BM_RESULT bm_tpm_ek_load(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc, bm_tpm_ek *ek);
+
 /* Loads the EK of this template, whatever certificate there is; BM_E_TPM when the TPM does not have it. */
 BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek);
 
