@@ -96,9 +96,14 @@ static BM_RESULT compare(examination *e, const bm_ek_template *row, const bm_ekc
         e->may_make = false;
         return believe(e, row, ekc, info);
     }
-    if (result.code == BM_E_EK_TEMPLATE || result.code == BM_E_MALFORMED || result.code == BM_E_TPM) {
-        bm_findings_add(e->findings, BM_FINDING_WARNING, name, "the certificate at NV index 0x%08x is not for an EK of this TPM (%s): enroll passes it over",
-                        row->certificate_index, result.detail == NULL ? "damaged" : result.detail);
+    if (result.code == BM_E_TPM) {
+        bm_findings_add(e->findings, BM_FINDING_WARNING, name, "a certificate at NV index 0x%08x, for an EK that this TPM cannot make: enroll passes it over",
+                        row->certificate_index);
+        return bm_ok();
+    }
+    if (result.code == BM_E_EK_TEMPLATE || result.code == BM_E_MALFORMED) {
+        bm_findings_add(e->findings, BM_FINDING_WARNING, name, "the certificate at NV index 0x%08x is not for an EK of this TPM: enroll passes it over",
+                        row->certificate_index);
         return bm_ok();
     }
     BM_TRY(result);

@@ -68,6 +68,7 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
 {
     TSS2_RC code = bm_tpm_context_format_one(rc);
     const char *text;
+    bool is_state;
 
     if (rc == TSS2_RC_SUCCESS)
         return bm_ok();
@@ -86,8 +87,9 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
                         "%s was refused (0x%x, %s): the object has an authorisation value or policy that birthmark does not know: have the "
                         "device's maker say how it is meant to be used",
                         command, rc, text);
-    return bm_failf(bm_tpm_retry_is_state(bm_tpm_context_code(rc)) ? BM_E_TPM_NOT_READY : BM_E_TPM, "%s failed with 0x%x (%s): %s",
-                    command, rc, text, advice_of(rc));
+    /* A hierarchy that is disabled says nothing of the template or the key. */
+    is_state = code == TPM2_RC_HIERARCHY || bm_tpm_retry_is_state(bm_tpm_context_code(rc));
+    return bm_failf(is_state ? BM_E_TPM_NOT_READY : BM_E_TPM, "%s failed with 0x%x (%s): %s", command, rc, text, advice_of(rc));
 }
 
 bool bm_tpm_context_is_managed(const char *tcti)

@@ -28,7 +28,7 @@ typedef struct {
     ESYS_CONTEXT *esys;
     TSS2_TCTI_CONTEXT *tcti;
     bool managed; /* a resource manager stands between, so that others may be using the TPM */
-    bool looks_only; /* nothing of an earlier run is flushed to make room */
+    bool looks_only; /* nothing of an earlier run is flushed to make room, and no wrong value is counted */
     bool left;    /* something of ours may have stayed loaded: a flush failed, or an answer did not come or was damaged */
     ESYS_TR owned[BM_TPM_OWNED_MAX];
     size_t owned_count;

@@ -39,6 +39,7 @@ BM_RESULT bm_tpm_nv_read(bm_tpm_context *context, uint32_t index, bm_buf *out)
     ESYS_TR tr = ESYS_TR_NONE;
     uint32_t attributes;
     uint16_t size;
+    bool as_owner;
 
     if (context->nv_buffer_max == 0)
         BM_TRY(bm_tpm_context_property(context, TPM2_PT_NV_BUFFER_MAX, &context->nv_buffer_max));
@@ -53,13 +54,20 @@ BM_RESULT bm_tpm_nv_read(bm_tpm_context *context, uint32_t index, bm_buf *out)
     if ((attributes & (TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD)) == 0)
         return bm_failf(BM_E_TPM_AUTH, "NV index 0x%08x can be read neither with its own authorisation nor the owner's: "
                         "have the device's maker permit it", index);
+    as_owner = (attributes & TPMA_NV_AUTHREAD) == 0;
+    /* Without NO_DA the TPM counts a wrong value, and the empty one may be wrong. */
+    if (context->looks_only && (attributes & TPMA_NV_NO_DA) == 0)
+        as_owner = true;
+    if (as_owner && (attributes & TPMA_NV_OWNERREAD) == 0)
+        return bm_failf(BM_E_TPM_AUTH, "NV index 0x%08x is not read, because the TPM would count a wrong authorisation value: have the device's maker "
+                        "permit reading without one", index);
     for (uint16_t offset = 0; offset < size;) {
         uint32_t left = (uint32_t)(size - offset);
         uint32_t most = context->nv_buffer_max < TPM2_MAX_NV_BUFFER_SIZE ? context->nv_buffer_max : TPM2_MAX_NV_BUFFER_SIZE;
         uint16_t chunk = (uint16_t)(left < most ? left : most);
 
         BM_CHECK(chunk > 0, BM_E_TPM_RESPONSE, "the TPM says that it can read no bytes of NV at a time");
-        BM_TRY(read_chunk(context, tr, (attributes & TPMA_NV_AUTHREAD) == 0, chunk, offset, out));
+        BM_TRY(read_chunk(context, tr, as_owner, chunk, offset, out));
         offset = (uint16_t)(offset + chunk);
     }
     return bm_ok();

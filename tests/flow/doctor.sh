@@ -195,7 +195,29 @@ finds problem endorsement-auth 'not set: leave out'
 lab_fails lab_enroll auth one SN8 --key ecc256
 lab_said 'finding endorsement-auth says more'
 
+lab_say "a disabled hierarchy is that, and no matter of the certificate"
+lab_tpm disabled --ek L-2
+lab_use_tpm disabled
+tpm2_hierarchycontrol -Q -C p ehEnable clear
+examine disabled
+finds problem hierarchies 'endorsement hierarchy is disabled'
+lab_fails lab_enroll disabled one SN8 --key ecc256
+lab_said 'hierarchy is disabled: enable it.*finding hierarchies says more'
+
+lab_say "an NV index whose wrong value would be counted is not read on trial"
+lab_tpm counted --ek L-2
+lab_use_tpm counted
+tpm2_nvdefine -Q -C p -s 14 -p 'a word' -a 'ppwrite|authread|platformcreate|writedefine' 0x01C00018 >/dev/null
+printf 'no certificate' >"$LAB/nonsense"
+tpm2_nvwrite -Q -C p -i "$LAB/nonsense" 0x01C00018
+examine counted
+finds problem ek-H-4 'would count a wrong'
+finds ok lockout 'no failed'
+finds ok ek 'offers EK L-2'
+tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0' || lab_die "a failure was counted"
+
 lab_say "a TPM in lockout, and one that is on its way there"
+lab_use_tpm auth
 tpm2_createprimary -Q -C n -G ecc256:ecdsa -p 'a key of others' -c "$LAB/other.ctx" -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign'
 tpm2_dictionarylockout -Q -s -p 'the lockout word' -n 2 -t 1000 -l 1000
 fail_once() {
@@ -231,6 +253,16 @@ finds problem handle 'another program'
 finds ok objects '3 slots'
 lab_fails lab_enroll full one SN8 --key ecc256
 lab_said 'finding handle says more'
+
+lab_say "a certificate for an EK that the TPM cannot make"
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -out "$LAB/rsa4096.key" 2>/dev/null
+openssl pkey -in "$LAB/rsa4096.key" -pubout -out "$LAB/rsa4096.pem"
+lab_ek_certificate acme "$LAB/rsa4096.pem" keyEncipherment "$LAB/rsa4096.der"
+lab_use_tpm full
+lab_nv_put 0x01C0001E "$LAB/rsa4096.der" "$(stat -c %s "$LAB/rsa4096.der")"
+examine full --handle 0x81020001
+finds warning ek-H-7 'cannot make'
+well
 
 lab_say "certificates that are no good: weak, of another TPM, none at all"
 lab_tpm bad --ek H-2 --no-cert
