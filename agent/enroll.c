@@ -342,6 +342,9 @@ static BM_RESULT open_challenge(enrolment *e)
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
                            bm_buf_view(&e->challenge.encrypted_secret), &e->request.ticket));
+    /* The last command that needs a value was sent. */
+    bm_tpm_auth_fini(&e->auth);
+    bm_tpm_auth_use(&e->tpm, &e->auth);
     bm_steps_end(&e->steps, "the TPM holds both keys");
     return bm_ok();
 }

@@ -87,6 +87,39 @@ if grep -q ' word' "$LAB/environ"; then
     lab_die "the value is in the environment"
 fi
 
+lab_say "while the agent waits for its certificate, no value is in its memory any more"
+# search PID: which of these stand anywhere in its memory.
+search() {
+    python3 - "$1" <<'END'
+import re, sys
+words = {b"the owners word": "owner", b"the endorsers word": "endorsement", b"BM_ENDORSEMENT": "control"}
+found = set()
+with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as mem:
+    for line in maps:
+        first, last, mode = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+        first, last = int(first, 16), int(last, 16)
+        if "rw" not in mode or last - first > 1 << 28:
+            continue
+        try:
+            mem.seek(first)
+            area = mem.read(last - first)
+        except (OSError, ValueError, OverflowError):
+            continue
+        found |= {name for word, name in words.items() if word in area}
+print(" ".join(sorted(found)))
+END
+}
+# The server asks for some seconds before it answers the second call.
+lab_server plain one --plain
+lab_flaky slow plain 2 1 status 503 6
+lab_agent one slow SN1 --key ecc256 --renew --owner-auth env:BM_OWNER --endorsement-auth env:BM_ENDORSEMENT
+BM_OWNER='the owners word' BM_ENDORSEMENT='the endorsers word' "${AGENT[@]}" >"$LAB/slow.out" 2>&1 &
+slow=$!
+lab_wait 30 grep -q '^6/6' "$LAB/slow.out"
+search "$slow" >"$LAB/found"
+wait "$slow"
+[[ $(cat "$LAB/found") == control ]] || lab_die "in the agent's memory: $(cat "$LAB/found")"
+
 lab_say "a file that others can read is said to be one"
 chmod 644 "$LAB/endorsement"
 lab_enroll one one SN1 --renew --endorsement-auth "file:$LAB/endorsement"
