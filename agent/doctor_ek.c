@@ -97,12 +97,14 @@ static BM_RESULT compare(examination *e, const bm_ek_template *row, const bm_ekc
         return believe(e, row, ekc, info);
     }
     if (result.code == BM_E_TPM) {
-        bm_findings_add(e->findings, BM_FINDING_WARNING, name, "a certificate at NV index 0x%08x, for an EK that this TPM cannot make: enroll passes it over",
+        bm_findings_add(e->findings, BM_FINDING_WARNING, name,
+                        "a certificate at NV index 0x%08x, for an EK that this TPM cannot make: enroll passes it over",
                         row->certificate_index);
         return bm_ok();
     }
     if (result.code == BM_E_EK_TEMPLATE || result.code == BM_E_MALFORMED) {
-        bm_findings_add(e->findings, BM_FINDING_WARNING, name, "the certificate at NV index 0x%08x is not for an EK of this TPM: enroll passes it over",
+        bm_findings_add(e->findings, BM_FINDING_WARNING, name,
+                        "the certificate at NV index 0x%08x is not for an EK of this TPM: enroll passes it over",
                         row->certificate_index);
         return bm_ok();
     }
@@ -212,7 +214,8 @@ static BM_RESULT examine_bare(examination *e)
 
     if (!e->may_make) {
         bm_findings_add(e->findings, BM_FINDING_WARNING, "ek",
-                        "no EK certificate in this TPM, and its EK cannot be made without --endorsement-auth: a profile with trust = inventory is needed");
+                        "no EK certificate in this TPM, and its EK cannot be made without --endorsement-auth: a profile with trust = inventory "
+                        "is needed");
         return bm_ok();
     }
     result = bm_tpm_ek_find(e->tpm, &e->indices, &ek);
@@ -236,7 +239,8 @@ static BM_RESULT conclude(examination *e)
         BM_TRY(bm_buf_putf(&order, "%s%s", i > 0 ? ", then " : "", e->eks->offer[i].row->label));
     if (e->eks->count == 0)
         bm_findings_add(e->findings, BM_FINDING_PROBLEM, "ek",
-                        "none of the EK certificates in this TPM can be used: have the device's maker write the right ones, or enrol by the inventory");
+                        "none of the EK certificates in this TPM can be used: have the device's maker write the right ones, or enrol by the "
+                        "inventory");
     else
         bm_findings_add(e->findings, BM_FINDING_OK, "ek", "enroll offers EK %.*s", (int)order.size, (const char *)order.data);
     return bm_ok();
@@ -250,13 +254,14 @@ BM_RESULT bm_doctor_ek_bind(bm_findings *findings, const uint8_t sha256[BM_SHA25
         BM_TRY(bm_pubkey_spki_sha256(&eks->offer[i].key, digest));
         if (!bm_bytes_equal(BM_BYTES_ARRAY(digest), bm_bytes_of(sha256, BM_SHA256_SIZE)))
             continue;
-        bm_findings_add(findings, BM_FINDING_OK, "ek-bound", "the identity is bound to EK %s: enroll offers it and no other", eks->offer[i].row->label);
+        bm_findings_add(findings, BM_FINDING_OK, "ek-bound", "the identity is bound to EK %s: enroll offers it and no other",
+                        eks->offer[i].row->label);
         eks->bound = &eks->offer[i];
         return bm_ok();
     }
     bm_findings_add(findings, BM_FINDING_WARNING, "ek-bound",
-                    "the identity is bound to an EK that this TPM does not have, or that cannot be used: enroll offers another one, to which the server may "
-                    "refuse the serial");
+                    "the identity is bound to an EK that this TPM does not have, or that cannot be used: enroll offers another one, to which the "
+                    "server may refuse the serial");
     return bm_ok();
 }
 

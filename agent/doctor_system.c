@@ -145,7 +145,8 @@ static void find_identity(bm_findings *findings, const bm_options *options, cons
         bm_findings_add(findings, BM_FINDING_OK, "identity", "none yet in %s", options->state);
     else if (ik->type == BM_KEY_NONE || !bm_pubkey_equal(ik, &state->key))
         bm_findings_add(findings, BM_FINDING_WARNING, "identity",
-                        "the certificate of %s is not for the key at 0x%08x: it is for another --handle, or the TPM was cleared; run 'birthmark enroll'",
+                        "the certificate of %s is not for the key at 0x%08x: it is for another --handle, or the TPM was cleared; run 'birthmark "
+                        "enroll'",
                         state->info.subject, options->handle);
     else if (now > state->info.not_after)
         bm_findings_add(findings, BM_FINDING_WARNING, "identity", "the certificate of %s ended at %s: run 'birthmark enroll'", state->info.subject,

@@ -83,11 +83,23 @@ static void find_manager(bm_findings *findings, const bm_tpm_context *tpm)
                         "none: one program at a time; what a program that died left loaded stays until it is flushed");
 }
 
-static BM_RESULT can_make(bm_tpm_context *tpm, const TPMT_PUBLIC_PARMS *parms, bool *can)
+/* A signing key of so many bits, or on that curve. */
+static BM_RESULT can_make(bm_tpm_context *tpm, TPMI_ALG_PUBLIC type, uint16_t size, bool *can)
 {
+    TPMT_PUBLIC_PARMS parms = {.type = type};
     TSS2_RC rc;
 
-    BM_TPM_CALL(tpm, rc, Esys_TestParms(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, parms));
+    if (type == TPM2_ALG_RSA) {
+        parms.parameters.rsaDetail.symmetric.algorithm = TPM2_ALG_NULL;
+        parms.parameters.rsaDetail.scheme.scheme = TPM2_ALG_NULL;
+        parms.parameters.rsaDetail.keyBits = size;
+    } else {
+        parms.parameters.eccDetail.symmetric.algorithm = TPM2_ALG_NULL;
+        parms.parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL;
+        parms.parameters.eccDetail.curveID = size;
+        parms.parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+    }
+    BM_TPM_CALL(tpm, rc, Esys_TestParms(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &parms));
     *can = rc == TSS2_RC_SUCCESS;
     /* A format-one code is the answer "no". */
     if (*can || (bm_tpm_context_code(rc) & TPM2_RC_FMT1) != 0)
@@ -115,14 +127,9 @@ static BM_RESULT find_algorithms(bm_findings *findings, bm_tpm_context *tpm)
     bool can_parent = false;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        TPMT_PUBLIC_PARMS parms = {.type = kinds[i].type};
         bool can;
 
-        if (kinds[i].type == TPM2_ALG_RSA)
-            parms.parameters.rsaDetail = (TPMS_RSA_PARMS){.symmetric = {.algorithm = TPM2_ALG_NULL}, .scheme = {.scheme = TPM2_ALG_NULL}, .keyBits = kinds[i].size};
-        else
-            parms.parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric = {.algorithm = TPM2_ALG_NULL}, .scheme = {.scheme = TPM2_ALG_NULL}, .curveID = kinds[i].size, .kdf = {.scheme = TPM2_ALG_NULL}};
-        BM_TRY(can_make(tpm, &parms, &can));
+        BM_TRY(can_make(tpm, kinds[i].type, kinds[i].size, &can));
         if (can)
             BM_TRY(bm_buf_putf(&all, "%s%s", all.size > 0 ? " " : "", kinds[i].name));
         for_ik += can && kinds[i].for_ik;
@@ -164,8 +171,8 @@ static BM_RESULT find_lockout(bm_findings *findings, bm_tpm_context *tpm, uint32
                     (permanent & TPMA_PERMANENT_LOCKOUTAUTHSET) != 0 ? "" : "not ");
     if ((permanent & TPMA_PERMANENT_INLOCKOUT) != 0)
         bm_findings_add(findings, BM_FINDING_PROBLEM, "lockout",
-                        "the TPM is in dictionary-attack lockout (%u failures, %u are allowed): find the program that tries a wrong value; one failure "
-                        "is forgotten every %u seconds, or end it with 'tpm2_dictionarylockout -c'",
+                        "the TPM is in dictionary-attack lockout (%u failures, %u are allowed): find the program that tries a wrong value; one "
+                        "failure is forgotten every %u seconds, or end it with 'tpm2_dictionarylockout -c'",
                         counter, most, interval);
     else if (counter > 0)
         bm_findings_add(findings, BM_FINDING_WARNING, "lockout",

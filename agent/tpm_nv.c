@@ -59,8 +59,8 @@ BM_RESULT bm_tpm_nv_read(bm_tpm_context *context, uint32_t index, bm_buf *out)
     if (context->looks_only && (attributes & TPMA_NV_NO_DA) == 0)
         as_owner = true;
     if (as_owner && (attributes & TPMA_NV_OWNERREAD) == 0)
-        return bm_failf(BM_E_TPM_AUTH, "NV index 0x%08x is not read, because the TPM would count a wrong authorisation value: have the device's maker "
-                        "permit reading without one", index);
+        return bm_failf(BM_E_TPM_AUTH, "NV index 0x%08x is not read, because the TPM would count a wrong authorisation value: have the device's "
+                        "maker permit reading without one", index);
     for (uint16_t offset = 0; offset < size;) {
         uint32_t left = (uint32_t)(size - offset);
         uint32_t most = context->nv_buffer_max < TPM2_MAX_NV_BUFFER_SIZE ? context->nv_buffer_max : TPM2_MAX_NV_BUFFER_SIZE;

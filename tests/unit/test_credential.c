@@ -190,7 +190,8 @@ static void another_name_does_not_open(void **state)
 static void another_ek_does_not_open(void **state)
 {
     const soft_ek *const pairs[][2] = {{&eks[BM_EK_L1], &other_l1}, {&eks[BM_EK_L2], &other_l2}, {&eks[BM_EK_L1], &eks[BM_EK_H1]},
-                                       {&eks[BM_EK_L2], &eks[BM_EK_H2]}, {&eks[BM_EK_H3], &eks[BM_EK_L2]}, {&eks[BM_EK_H4], &eks[BM_EK_H3]}, {&eks[BM_EK_H7], &eks[BM_EK_H6]},
+                                       {&eks[BM_EK_L2], &eks[BM_EK_H2]}, {&eks[BM_EK_H3], &eks[BM_EK_L2]},
+                                       {&eks[BM_EK_H4], &eks[BM_EK_H3]}, {&eks[BM_EK_H7], &eks[BM_EK_H6]},
                                        {&eks[BM_EK_L1], &eks[BM_EK_L2]}, {&eks[BM_EK_L2], &eks[BM_EK_L1]}};
 
     (void)state;
