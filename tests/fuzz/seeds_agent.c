@@ -49,6 +49,26 @@ static void seed_tpm(void)
         }
 }
 
+/* The same for the doctor, who sends more. */
+static void seed_doctor(void)
+{
+    static const uint8_t bytes[] = {0xFF, 0xFF, 0xFF, 0xFF};
+    char name[32];
+
+    for (uint8_t what = 0; what < 8; what++) {
+        (void)snprintf(name, sizeof(name), "doctor-%u", what);
+        seed_choice("tpm", name, 16 + what, bm_bytes_of(NULL, 0));
+    }
+    for (uint8_t pass = 0; pass < 60; pass++) {
+        BM_AUTO_BUF edit = BM_BUF_EMPTY;
+        uint8_t kind = pass % 8;
+
+        put_edit(&edit, pass, kind, kind == 5 ? 0x184 : kind == 3 ? 14 : 0, BM_BYTES_ARRAY(bytes));
+        (void)snprintf(name, sizeof(name), "doctor-edit-%u", pass);
+        seed_choice("tpm", name, 16 + pass / 8 % 4, bm_buf_view(&edit));
+    }
+}
+
 static void seed_state(void)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
@@ -74,6 +94,7 @@ static void seed_state(void)
 void seeds_agent(void)
 {
     seed_tpm();
+    seed_doctor();
     seed_lists();
     seed_state();
 }
