@@ -92,7 +92,7 @@ lab_say "while the agent waits for its certificate, no value is in its memory an
 search() {
     python3 - "$1" <<'END'
 import re, sys
-words = {b"the owners word": "owner", b"the endorsers word": "endorsement", b"BM_ENDORSEMENT": "control"}
+words = {b"the owners word": "owner", b"the endorsers word": "endorsement", b"--endorsement-auth": "control"}
 found = set()
 with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as mem:
     for line in maps:
@@ -112,8 +112,9 @@ END
 # The server asks for some seconds before it answers the second call.
 lab_server plain one --plain
 lab_flaky slow plain 2 1 status 503 6
-lab_agent one slow SN1 --key ecc256 --renew --owner-auth env:BM_OWNER --endorsement-auth env:BM_ENDORSEMENT
-BM_OWNER='the owners word' BM_ENDORSEMENT='the endorsers word' "${AGENT[@]}" >"$LAB/slow.out" 2>&1 &
+# (From files: the sanitizers keep a copy of the environment.)
+lab_agent one slow SN1 --key ecc256 --renew "${good[@]}"
+"${AGENT[@]}" >"$LAB/slow.out" 2>&1 &
 slow=$!
 lab_wait 30 grep -q '^6/6' "$LAB/slow.out"
 search "$slow" >"$LAB/found"
