@@ -100,7 +100,7 @@ static BM_RESULT find_profile(bm_findings *findings, const bm_options *options, 
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik ik = {0};
     BM_AUTO(bm_request_fini) bm_request request = {.csr = BM_BUF_EMPTY};
     bm_code refusal = BM_OK;
-    bm_result result = bm_ok();
+    bm_result result;
     const bm_doctor_offer *offer = eks->bound != NULL ? eks->bound : eks->offer;
     const bm_doctor_offer *last = eks->bound != NULL ? eks->bound : eks->offer + eks->count - 1;
 

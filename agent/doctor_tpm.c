@@ -123,7 +123,7 @@ static BM_RESULT find_algorithms(bm_findings *findings, bm_tpm_context *tpm)
         {"ecc521", TPM2_ALG_ECC, TPM2_ECC_NIST_P521, false},
     };
     BM_AUTO_BUF all = BM_BUF_EMPTY;
-    unsigned for_ik = 0;
+    BM_AUTO_BUF for_ik = BM_BUF_EMPTY;
     bool can_parent = false;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -132,15 +132,16 @@ static BM_RESULT find_algorithms(bm_findings *findings, bm_tpm_context *tpm)
         BM_TRY(can_make(tpm, kinds[i].type, kinds[i].size, &can));
         if (can)
             BM_TRY(bm_buf_putf(&all, "%s%s", all.size > 0 ? " " : "", kinds[i].name));
-        for_ik += can && kinds[i].for_ik;
+        if (can && kinds[i].for_ik)
+            BM_TRY(bm_buf_putf(&for_ik, "%s%s", for_ik.size > 0 ? " " : "", kinds[i].name));
         can_parent = can_parent || (can && kinds[i].size == TPM2_ECC_NIST_P256);
     }
-    if (for_ik == 0 || !can_parent)
+    if (!can_parent)
         bm_findings_add(findings, BM_FINDING_PROBLEM, "algorithms", "%.*s: an identity key needs P-256, for its parent: this TPM cannot be used",
                         (int)all.size, (const char *)all.data);
     else
-        bm_findings_add(findings, BM_FINDING_OK, "algorithms", "keys of %.*s (an identity key, --key: %u of rsa2048 rsa3072 ecc256 ecc384)",
-                        (int)all.size, (const char *)all.data, for_ik);
+        bm_findings_add(findings, BM_FINDING_OK, "algorithms", "keys of %.*s; for --key: %.*s", (int)all.size, (const char *)all.data,
+                        (int)for_ik.size, (const char *)for_ik.data);
     return bm_ok();
 }
 

@@ -161,7 +161,7 @@ static BM_RESULT find_certified(bm_tpm_context *context, const bm_tpm_handles *i
             continue;
         if (result.code == BM_OK)
             result = bm_tpm_ek_load(context, indices, row, ekc, ek);
-        if (result.code == BM_OK || !is_about_template(result))
+        if (result.code == BM_OK || !is_about_template(result) || (wanted->sha256 != NULL && is_wanted && result.code == BM_E_TPM))
             return result;
         bm_tpm_ek_fini(ek);
     }

@@ -54,7 +54,7 @@ BM_RESULT bm_tpm_ek_find_next(bm_tpm_context *context, const bm_tpm_handles *ind
 
 /*
  * The EK whose SubjectPublicKeyInfo has this SHA-256, with its certificate if the chip has one; `ek` stays empty when the TPM has no such
- * EK. BM_E_TPM...
+ * EK. BM_E_TPM...: also when it has, and fails to load it.
  */
 BM_RESULT bm_tpm_ek_find_known(bm_tpm_context *context, const bm_tpm_handles *indices, const uint8_t sha256[BM_SHA256_SIZE], bm_tpm_ek *ek);
 

@@ -49,6 +49,14 @@ lab_enroll one one SN1 --renew
 says 'EK L-2 \(ecc256'
 says_not 'was refused'
 
+lab_say "nor does a TPM that fails to make it bring in another"
+lab_plan p "answer 0x131:1 0 0x2c4"
+lab_fault_run one one p SN1 --renew
+((LAB_RC == 2)) || lab_die "the run ended with $LAB_RC"
+grep -q 'TPM2_CreatePrimary failed with 0x2c4' "$LAB/enroll.out"
+says_not 'EK L-1'
+lab_tpm_clean one
+
 lab_say "and no other, when it is not taken any more"
 lab_trust one other
 lab_distrust one acme
