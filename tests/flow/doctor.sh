@@ -108,6 +108,18 @@ if grep -vxE '0x(14e|169|173|17a|18a|131|15d|165)' "$LAB/codes"; then
 fi
 (($(grep -c CreatePrimary "$LAB/p.commands") == $(grep -c FlushContext "$LAB/p.commands"))) || lab_die "not all was flushed"
 
+lab_say "Ctrl-C while a busy TPM is waited for: nothing is left in it"
+lab_plan p "answer 0x131:1 0 0x922"
+env --default-signal=INT LD_LIBRARY_PATH="$LAB/tcti" BM_FAULT_PLAN="$LAB/p.plan" \
+    "$BIRTHMARK" doctor --tcti "$(lab_tcti one)" --state "$LAB/id-one" "${server[@]}" >"$LAB/doctor" 2>&1 &
+doctor=$!
+lab_wait 30 grep -q '^ok *ek-H-2 ' "$LAB/doctor"
+kill -INT "$doctor"
+LAB_RC=0
+wait "$doctor" || LAB_RC=$?
+((LAB_RC == 130)) || lab_die "it ended with $LAB_RC"
+lab_tpm_clean one
+
 lab_say "after an enrolment: the identity, its key, its EK"
 lab_enroll one one SN1 --key ecc256 --state "$LAB/id-one"
 examine one "${server[@]}"
