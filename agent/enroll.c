@@ -4,8 +4,11 @@
 #include "agent/exchange.h"
 #include "agent/identity.h"
 #include "agent/key_file.h"
+#include "agent/offer.h"
+#include "agent/secret.h"
 #include "agent/steps.h"
 #include "agent/tpm_activate.h"
+#include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
 #include "base/text.h"
 #include "x509/csr.h"
@@ -20,9 +23,11 @@ typedef struct {
     bm_identity_state state; /* of the directory, as it was found */
     bool marked;             /* the directory, for keys that are loaded */
     bm_exchange *exchange;
+    bm_tpm_auth auth;
     bm_tpm_context tpm;
     bm_tpm_handles indices;
     bm_tpm_ek ek;
+    bool bound; /* the directory's identity belongs to this EK, and no other is offered */
     bm_tpm_ik ik;
     bm_buf file_public; /* of device.key, as it was found */
     bm_buf file_private;
@@ -38,6 +43,7 @@ static void enrolment_fini(enrolment *e)
     bm_tpm_ik_fini(&e->ik);
     bm_tpm_ek_fini(&e->ek);
     bm_tpm_context_close(&e->tpm);
+    bm_tpm_auth_fini(&e->auth);
     if (e->marked && !e->tpm.left)
         bm_identity_unmark(&e->identity);
     bm_exchange_free(e->exchange);
@@ -77,14 +83,25 @@ static void sweep_left(enrolment *e)
     bm_tpm_sweep(&e->tpm);
 }
 
+/* Values that everybody can read protect nothing. */
+static void warn_of_open_files(const bm_options *options)
+{
+    for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
+        if (options->auth[i] != NULL && bm_secret_is_open(options->auth[i]))
+            bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->auth[i]);
+}
+
 /* Opens everything, before anything is changed or sent. */
 static BM_RESULT prepare(enrolment *e)
 {
+    BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
+    warn_of_open_files(e->options);
     BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
+    bm_tpm_auth_use(&e->tpm, &e->auth);
     sweep_left(e);
     return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
 }
@@ -100,7 +117,9 @@ static bm_key_type wanted_key(const enrolment *e)
         return e->ik.key.type;
     if (filed != BM_KEY_NONE)
         return filed;
-    return bm_pubkey_is_rsa(e->ek.key.type) ? BM_KEY_RSA2048 : e->ek.key.type;
+    if (bm_pubkey_is_rsa(e->ek.key.type))
+        return BM_KEY_RSA2048;
+    return e->ek.key.type == BM_KEY_ECC521 ? BM_KEY_ECC384 : e->ek.key.type;
 }
 
 /* Does the key at the handle belong to this directory: by its file, or by its certificate? */
@@ -162,6 +181,32 @@ static BM_RESULT settle_ik(enrolment *e, bm_key_type type)
     return bm_ok();
 }
 
+/*
+ * The EK of this directory's identity, or else the first of the table. A directory that has an identity but does not know whose is from
+ * before they knew: it was the first.
+ */
+static BM_RESULT find_ek(enrolment *e)
+{
+    e->bound = e->state.has_ek || e->state.key.type != BM_KEY_NONE;
+    if (e->state.has_ek) {
+        BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->state.ek, &e->ek));
+        if (e->ek.row != NULL)
+            return bm_ok();
+        bm_steps_note("the EK to which the identity in %s is bound is not in this TPM: it is another one, or was given a new seed",
+                      e->options->state);
+        e->bound = false;
+    }
+    return bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek);
+}
+
+static void note_foreign(const bm_tpm_ek *ek)
+{
+    if (ek->foreign)
+        bm_steps_note("the EK template at NV index 0x%08x is not %s of the TCG's EK Credential Profile: the server refuses such an EK "
+                      "unless its operator allows that template",
+                      ek->row->template_index, ek->row->label);
+}
+
 static BM_RESULT make_keys(enrolment *e)
 {
     bm_key_type there = e->ik.key.type;
@@ -173,7 +218,8 @@ static BM_RESULT make_keys(enrolment *e)
         e->marked = true;
     }
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
-    BM_TRY(bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek));
+    BM_TRY(find_ek(e));
+    note_foreign(&e->ek);
     type = wanted_key(e);
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
         bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->options->handle, e->options->state);
@@ -183,11 +229,20 @@ static BM_RESULT make_keys(enrolment *e)
     return bm_ok();
 }
 
+/* What the operator of the server must do where the inventory decides. */
+static BM_RESULT note_inventory(const enrolment *e)
+{
+    BM_AUTO_BUF line = BM_BUF_EMPTY;
+
+    BM_TRY(bm_offer_put_add(&line, e->options->serial, &e->ek.key));
+    bm_steps_note("for the operator of the server, to put this TPM into its inventory:");
+    bm_steps_note("%.*s", (int)line.size, (const char *)line.data);
+    return bm_ok();
+}
+
 static BM_RESULT read_areas(enrolment *e)
 {
     BM_AUTO_BUF there = BM_BUF_EMPTY;
-    char hash[2 * BM_SHA256_SIZE + 1];
-    uint8_t digest[BM_SHA256_SIZE];
 
     bm_steps_begin(&e->steps, "reading the public areas and the EK certificate");
     BM_TRY(bm_tpm_object_read_public(&e->ik.object, &there));
@@ -199,10 +254,8 @@ static BM_RESULT read_areas(enrolment *e)
                      e->ek.chain_count);
         return bm_ok();
     }
-    BM_TRY(bm_pubkey_spki_sha256(&e->ek.key, digest));
-    bm_text_hex(BM_BYTES_ARRAY(digest), hash);
-    bm_steps_end(&e->steps, "no EK certificate on this chip; the server's inventory must know the EK %s", hash);
-    return bm_ok();
+    bm_steps_end(&e->steps, "no EK certificate on this chip: a profile that trusts the inventory is needed, and a row for this EK");
+    return note_inventory(e);
 }
 
 static BM_RESULT make_request(enrolment *e)
@@ -222,17 +275,65 @@ static BM_RESULT make_request(enrolment *e)
     return bm_ok();
 }
 
+/* Takes the TPM's next EK after a refusal of the one before; `found` is false when there is no other to be offered. */
+static BM_RESULT offer_next(enrolment *e, bool *found)
+{
+    const bm_ek_template *refused = e->ek.row;
+    bm_code code = bm_exchange_refusal(e->exchange);
+
+    *found = false;
+    if (bm_offer_is_about_inventory(code) && e->request.ek_certificate.size > 0)
+        BM_TRY(note_inventory(e));
+    if (!bm_offer_is_about_ek(code) || e->request.ek_certificate.size == 0)
+        return bm_ok();
+    if (e->bound) {
+        bm_steps_note("the identity in %s is bound to EK %s: no other is offered", e->options->state, refused->label);
+        return bm_ok();
+    }
+    bm_tpm_ek_fini(&e->ek);
+    BM_TRY(bm_tpm_ek_find_next(&e->tpm, &e->indices, refused, &e->ek));
+    if (e->ek.row == NULL)
+        return bm_ok();
+    bm_steps_note("EK %s was refused (%s): offering EK %s", refused->label, bm_code_name(code), e->ek.row->label);
+    note_foreign(&e->ek);
+    bm_buf_clear(&e->request.ek_public);
+    BM_TRY(bm_buf_put(&e->request.ek_public, bm_buf_view(&e->ek.public_area)));
+    bm_buf_move(&e->request.ek_certificate, &e->ek.certificate);
+    *found = true;
+    return bm_ok();
+}
+
+/* The first call, with one EK after the other until the server takes one. */
+static BM_RESULT offer(enrolment *e, bm_buf *body)
+{
+    bm_result result = bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, body);
+
+    while (result.code == BM_E_SERVER_REFUSED) {
+        BM_AUTO_BUF sentence = BM_BUF_EMPTY;
+        bool found;
+
+        /* The detail does not outlive the next one. */
+        BM_TRY(bm_buf_put_str(&sentence, result.detail));
+        BM_TRY(bm_buf_terminate(&sentence));
+        BM_TRY(offer_next(e, &found));
+        if (!found)
+            return bm_failf(BM_E_SERVER_REFUSED, "%s", (const char *)sentence.data);
+        result = bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, body);
+    }
+    return result;
+}
+
 static BM_RESULT ask_challenge(enrolment *e)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     char expires[BM_TIME_TEXT_SIZE];
 
     bm_steps_begin(&e->steps, "asking the server for a challenge");
-    BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CHALLENGE, &e->request, &body));
+    BM_TRY(offer(e, &body));
     BM_TRY(bm_reply_challenge_parse(bm_buf_view(&body), &e->challenge));
     bm_buf_move(&e->request.challenge, &e->challenge.challenge);
     bm_text_time(e->challenge.expires, expires);
-    bm_steps_end(&e->steps, "a credential for this EK and this key, good until %s", expires);
+    bm_steps_end(&e->steps, "a credential for EK %s and this key, good until %s", e->ek.row->label, expires);
     return bm_ok();
 }
 
@@ -241,6 +342,9 @@ static BM_RESULT open_challenge(enrolment *e)
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
                            bm_buf_view(&e->challenge.encrypted_secret), &e->request.ticket));
+    /* The last command that needs a value was sent. */
+    bm_tpm_auth_fini(&e->auth);
+    bm_tpm_auth_use(&e->tpm, &e->auth);
     bm_steps_end(&e->steps, "the TPM holds both keys");
     return bm_ok();
 }
@@ -268,7 +372,7 @@ static BM_RESULT get_certificate(enrolment *e)
     BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
     BM_TRY(check_certificate(e, &info));
     start = bm_clock_ns();
-    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->certificate));
+    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
     e->disk = bm_clock_ns() - start;
     bm_text_time(info.not_after, until);
     bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);

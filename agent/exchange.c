@@ -22,6 +22,7 @@ struct bm_exchange {
     CURL *curl;
     struct curl_slist *headers;
     int64_t spent;
+    bm_code refusal; /* the last one's code */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -113,6 +114,11 @@ void bm_exchange_freep(bm_exchange **exchange)
 {
     bm_exchange_free(*exchange);
     *exchange = NULL;
+}
+
+bm_code bm_exchange_refusal(const bm_exchange *exchange)
+{
+    return exchange->refusal;
 }
 
 int64_t bm_exchange_spent(const bm_exchange *exchange)
@@ -242,19 +248,50 @@ static BM_RESULT perform(bm_exchange *exchange, bm_buf *body)
     }
 }
 
+/* The server's address without the slashes at its end, and a path behind it; with a NUL. */
+static BM_RESULT put_url(const bm_exchange *exchange, const char *path, bm_buf *url)
+{
+    size_t length = strlen(exchange->server);
+
+    while (length > 0 && exchange->server[length - 1] == '/')
+        length--;
+    BM_TRY(bm_buf_putf(url, "%.*s%s", (int)length, exchange->server, path));
+    return bm_buf_terminate(url);
+}
+
+BM_RESULT bm_exchange_look(bm_exchange *exchange)
+{
+    BM_AUTO_BUF url = BM_BUF_EMPTY;
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+    curl_off_t said = 0;
+    long status = 0;
+    CURLcode code;
+
+    BM_TRY(put_url(exchange, "/healthz", &url));
+    if (curl_easy_setopt(exchange->curl, CURLOPT_URL, (const char *)url.data) != CURLE_OK ||
+        curl_easy_setopt(exchange->curl, CURLOPT_HTTPGET, 1L) != CURLE_OK ||
+        curl_easy_setopt(exchange->curl, CURLOPT_WRITEDATA, &body) != CURLE_OK)
+        return bm_fail(BM_E_INTERNAL, "libcurl does not take an option");
+    code = try_once(exchange, &body, &status, &said);
+    if (code != CURLE_OK)
+        return network_error(exchange, code);
+    if (status == 503)
+        return bm_failf(BM_E_NETWORK, "%s answers and says that it is not well: its operator can see why in its log", exchange->server);
+    if (status != 200)
+        return bm_failf(BM_E_SERVER_REPLY, "what answers at %s has no /healthz (status %ld)", exchange->server, status);
+    return bm_ok();
+}
+
 BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request *request, bm_buf *reply)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     BM_AUTO_BUF url = BM_BUF_EMPTY;
     BM_AUTO_BUF answer = BM_BUF_EMPTY;
-    size_t length = strlen(exchange->server);
+    bm_problem problem;
     int64_t start;
     bm_result result;
 
-    while (length > 0 && exchange->server[length - 1] == '/')
-        length--;
-    BM_TRY(bm_buf_putf(&url, "%.*s%s", (int)length, exchange->server, paths[call]));
-    BM_TRY(bm_buf_terminate(&url));
+    BM_TRY(put_url(exchange, paths[call], &url));
     BM_TRY(bm_request_put(call, request, &body));
     if (curl_easy_setopt(exchange->curl, CURLOPT_URL, (const char *)url.data) != CURLE_OK ||
         curl_easy_setopt(exchange->curl, CURLOPT_POSTFIELDSIZE, (long)body.size) != CURLE_OK ||
@@ -263,6 +300,8 @@ BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request
     start = bm_clock_ns();
     result = perform(exchange, &answer);
     exchange->spent += bm_clock_ns() - start;
+    if (result.code == BM_E_SERVER_REFUSED && bm_problem_parse(bm_buf_view(&answer), &problem).code == BM_OK)
+        exchange->refusal = bm_code_by_name(problem.code);
     BM_TRY(result);
     return bm_buf_put(reply, bm_buf_view(&answer));
 }

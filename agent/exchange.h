@@ -24,6 +24,15 @@ void bm_exchange_freep(bm_exchange **exchange);
  */
 BM_RESULT bm_exchange_call(bm_exchange *exchange, bm_call call, const bm_request *request, bm_buf *reply);
 
+/*
+ * GET /healthz, once: BM_OK when the server and all behind it are well. BM_E_NETWORK: it cannot be reached, is not the one that `ca` verifies, or
+ * is not well; BM_E_SERVER_REPLY: something else answers; BM_E_IO, BM_E_INTERRUPTED.
+ */
+BM_RESULT bm_exchange_look(bm_exchange *exchange);
+
+/* The code of the problem document of the last call that ended with BM_E_SERVER_REFUSED; BM_E_INTERNAL for one that we do not know. */
+bm_code bm_exchange_refusal(const bm_exchange *exchange);
+
 /* Nanoseconds spent in calls so far. */
 int64_t bm_exchange_spent(const bm_exchange *exchange);
 

@@ -13,6 +13,7 @@ typedef enum {
     BM_EXIT_SERVER = 4,        /* the server refused, or what it sent is not right */
     BM_EXIT_FILES = 5,         /* a file here */
     BM_EXIT_INTERNAL = 6,      /* out of memory, or a fault of the program */
+    BM_EXIT_PROBLEM = 7,       /* doctor found a problem */
     BM_EXIT_INTERRUPTED = 130  /* stopped by SIGINT, SIGTERM or SIGHUP */
 } bm_exit_status;
 

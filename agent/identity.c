@@ -14,11 +14,11 @@
 #define FILE_MAX 65536
 
 /* The files in the order in which they take their place. */
-typedef enum { F_CHAIN, F_FULLCHAIN, F_CA, F_URI, F_OPENSSL, F_RENEW, F_DEVICE, F_COUNT } file_id;
+typedef enum { F_CHAIN, F_FULLCHAIN, F_CA, F_URI, F_OPENSSL, F_RENEW, F_EK, F_DEVICE, F_COUNT } file_id;
 
 static const char *const names[F_COUNT] = {
     [F_CHAIN] = "chain.crt", [F_FULLCHAIN] = "fullchain.crt", [F_CA] = "ca.crt",         [F_URI] = "key.uri",
-    [F_OPENSSL] = "openssl.cnf", [F_RENEW] = "renew_after",   [F_DEVICE] = "device.crt",
+    [F_OPENSSL] = "openssl.cnf", [F_RENEW] = "renew_after",   [F_EK] = "ek",         [F_DEVICE] = "device.crt",
 };
 static const char key_name[] = "device.key";
 static const char mark_name[] = ".loaded";
@@ -180,9 +180,10 @@ BM_RESULT bm_identity_put_openssl(bm_buf *out)
                           "?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes,tpm2.mac!=yes\n");
 }
 
-static BM_RESULT put_contents(uint32_t handle, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
+static BM_RESULT put_contents(uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
 {
     char renew_after[BM_TIME_TEXT_SIZE];
+    uint8_t digest[BM_SHA256_SIZE];
 
     bm_text_time(reply->renew_after, renew_after);
     BM_TRY(bm_ca_put_pem(&content[F_DEVICE], "CERTIFICATE", bm_buf_view(&reply->certificate)));
@@ -195,6 +196,9 @@ static BM_RESULT put_contents(uint32_t handle, const bm_reply_certificate *reply
     BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_CHAIN])));
     BM_TRY(bm_buf_putf(&content[F_URI], "handle:0x%08x\n", handle));
     BM_TRY(bm_identity_put_openssl(&content[F_OPENSSL]));
+    BM_TRY(bm_pubkey_spki_sha256(ek, digest));
+    BM_TRY(bm_text_put_hex(&content[F_EK], BM_BYTES_ARRAY(digest)));
+    BM_TRY(bm_buf_put_str(&content[F_EK], "\n"));
     return bm_buf_putf(&content[F_RENEW], "%s\n", renew_after);
 }
 
@@ -241,10 +245,10 @@ static BM_RESULT replace_files(bm_identity *identity, const bm_buf content[F_COU
     return bm_ok();
 }
 
-BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply)
+BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply)
 {
     bm_buf content[F_COUNT] = {0};
-    bm_result result = put_contents(handle, reply, content);
+    bm_result result = put_contents(handle, ek, reply, content);
 
     if (result.code == BM_OK)
         result = replace_files(identity, content);
@@ -274,6 +278,14 @@ static void take_renew_after(bm_bytes text, bm_identity_state *state)
         state->renew_after = time;
 }
 
+static void take_ek(bm_bytes text, bm_identity_state *state)
+{
+    BM_AUTO_BUF digest = BM_BUF_EMPTY;
+
+    state->has_ek = text.size == 2 * BM_SHA256_SIZE + 1 && bm_text_from_hex(bm_bytes_slice(text, 0, 2 * BM_SHA256_SIZE), &digest).code == BM_OK &&
+                    bm_bytes_copy_exact(bm_buf_view(&digest), state->ek, sizeof(state->ek)).code == BM_OK;
+}
+
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state)
 {
     bm_identity_state seen = {.complete = identity->fd >= 0};
@@ -283,11 +295,13 @@ BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state
         bool found;
 
         BM_TRY(bm_identity_read(identity, names[i], &content, &found));
-        seen.complete = seen.complete && found;
+        seen.complete = seen.complete && (found || i == F_EK);
         if (i == F_DEVICE)
             take_certificate(bm_buf_view(&content), &seen);
         else if (i == F_RENEW)
             take_renew_after(bm_buf_view(&content), &seen);
+        else if (i == F_EK)
+            take_ek(bm_buf_view(&content), &seen);
     }
     *state = seen;
     return bm_ok();

@@ -5,6 +5,7 @@
  *   fullchain.crt  both, for nginx and others  ca.crt      the last of the chain: what those who verify devices trust
  *   device.key     the key as TSS2 PRIVATE KEY  key.uri     the key as handle:0x...
  *   openssl.cnf    loads tpm2-openssl          renew_after when to run the agent again (RFC 3339)
+ *   ek             the EK that the identity is bound to: SHA-256 of its SubjectPublicKeyInfo, in hex
  *
  * Each file is replaced whole: written beside the old one, synced, renamed. device.crt comes last, so that it never stands without
  * what belongs to it.
@@ -26,10 +27,12 @@ typedef struct {
 
 /* What an identity directory says of itself. Without a readable device.crt, `key.type` is BM_KEY_NONE. */
 typedef struct {
-    bool complete; /* every file is there */
+    bool complete; /* every file is there (`ek` may be missing) */
     bm_pubkey key; /* of the certificate */
     bm_ekc_info info;
     int64_t renew_after; /* 0 when the file is not there or not readable */
+    bool has_ek;         /* false in directories from before there was the file, and where it is damaged */
+    uint8_t ek[BM_SHA256_SIZE];
 } bm_identity_state;
 
 /*
@@ -53,8 +56,11 @@ BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf
  */
 BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem);
 
-/* Replaces all the other files from what the server answered; they and device.key are on disk when this returns. BM_E_IO. */
-BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_reply_certificate *reply);
+/*
+ * Replaces all the other files from what the server answered to the device with this EK; they and device.key are on disk when this returns.
+ * BM_E_IO.
+ */
+BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);

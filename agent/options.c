@@ -1,5 +1,6 @@
 #include "agent/options.h"
 
+#include "agent/secret.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
@@ -14,12 +15,18 @@ static const char help[] =
     "      make an identity key in the TPM and get a certificate for it\n"
     "  birthmark show [--tcti CONF] [--handle HANDLE] [--state DIR]\n"
     "      print the endorsement keys, their certificates, the identity key and its certificate\n"
+    "  birthmark doctor [--tcti CONF] [--server URL --ca FILE] [--profile NAME] [--json]\n"
+    "      look at what an enrolment needs, change nothing, and say what will not work and why\n"
     "  birthmark --help | --version\n"
     "\n"
-    "'birthmark enroll --help' and 'birthmark show --help' list the options; birthmark(1) has it all.\n"
+    "'birthmark COMMAND --help' lists the options of a command; birthmark(1) has it all.\n"
     "\n"
     "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
-    "5 a file; 6 a fault inside; 130 stopped by a signal. An error is one line: what happened, and what to do.\n";
+    "5 a file; 6 a fault inside; 7 doctor found a problem; 130 stopped by a signal. An error is one line: what happened, and what to do.\n";
+
+#define AUTH_HELP                                                                                                      \
+    "  --owner-auth SOURCE, --endorsement-auth SOURCE\n"                                                                 \
+    "                    the authorisation values of the TPM's hierarchies, if set: file:PATH or env:NAME\n"
 
 static const char enroll_help[] =
     "birthmark enroll: the six steps from the TPM to a certificate\n"
@@ -33,20 +40,42 @@ static const char enroll_help[] =
     "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
     "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
     "  --renew           another certificate although this one is good; with another --key also another key\n"
+    AUTH_HELP
     "\n"
     "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
     "\n"
     "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
     "5 a file; 6 a fault inside; 130 stopped by a signal.\n";
 
+static const char doctor_help[] =
+    "birthmark doctor: looks at what an enrolment needs, changes nothing, and says what will not work and why\n"
+    "\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    "  --server URL      ask this identity CA, too (https://HOST[:PORT]), whether it takes this TPM\n"
+    "  --ca FILE         PEM certificates that verify the server (not needed for http://)\n"
+    "  --profile NAME    the server's profile (its default)\n"
+    "  --serial SN       the identity to ask for (none)\n"
+    "  --handle HANDLE   where the identity key is or would be kept (0x81020000)\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    AUTH_HELP
+    "  --json            one JSON object\n"
+    "\n"
+    "One finding a line: verdict (ok, warning, problem), name, sentence. birthmark(1) lists the names.\n"
+    "\n"
+    "Exit status: 0 no problem was found; 7 one was; 1 wrong command line; 5 a file; 6 a fault inside; 130 stopped by a signal.\n";
+
 static const char show_help[] =
     "birthmark show: what there is in the TPM and in the state directory\n"
     "\n"
     "  --handle HANDLE   where the identity key is kept (0x81020000)\n"
     "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n";
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    AUTH_HELP;
 
-typedef enum { O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW, O_HELP } option_id;
+typedef enum {
+    O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_JSON, O_HELP
+} option_id;
 
 static const struct option enroll_options[] = {
     {"server", required_argument, NULL, O_SERVER}, {"ca", required_argument, NULL, O_CA},
@@ -54,19 +83,47 @@ static const struct option enroll_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"profile", required_argument, NULL, O_PROFILE},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
     {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
 };
 
 static const struct option show_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"state", required_argument, NULL, O_STATE},
     {"tcti", required_argument, NULL, O_TCTI},     {"help", no_argument, NULL, O_HELP},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
+};
+
+static const struct option doctor_options[] = {
+    {"server", required_argument, NULL, O_SERVER}, {"ca", required_argument, NULL, O_CA},
+    {"serial", required_argument, NULL, O_SERIAL}, {"handle", required_argument, NULL, O_HANDLE},
+    {"profile", required_argument, NULL, O_PROFILE}, {"state", required_argument, NULL, O_STATE},
+    {"tcti", required_argument, NULL, O_TCTI},     {"json", no_argument, NULL, O_JSON},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
+/* A command: its name, its options, and itself with and without --help. */
+static const struct {
+    const char *name;
+    const struct option *known;
+    bm_command command;
+    bm_command help;
+} commands[] = {
+    {"enroll", enroll_options, BM_COMMAND_ENROLL, BM_COMMAND_ENROLL_HELP},
+    {"show", show_options, BM_COMMAND_SHOW, BM_COMMAND_SHOW_HELP},
+    {"doctor", doctor_options, BM_COMMAND_DOCTOR, BM_COMMAND_DOCTOR_HELP},
 };
 
 const char *bm_options_help(bm_command command)
 {
     if (command == BM_COMMAND_ENROLL_HELP)
         return enroll_help;
+    if (command == BM_COMMAND_DOCTOR_HELP)
+        return doctor_help;
     return command == BM_COMMAND_SHOW_HELP ? show_help : help;
 }
 
@@ -127,13 +184,22 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
     case O_RENEW:
         options->renew = true;
         return bm_ok();
+    case O_JSON:
+        options->json = true;
+        return bm_ok();
+    case O_OWNER_AUTH:
+        options->auth[BM_TPM_OWNER] = value;
+        return bm_secret_check("--owner-auth", value);
+    case O_ENDORSEMENT_AUTH:
+        options->auth[BM_TPM_ENDORSEMENT] = value;
+        return bm_secret_check("--endorsement-auth", value);
     default:
         return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
     }
 }
 
 /* All options of a command, behind its name in argv[0]. */
-static BM_RESULT take_options(int argc, char **argv, const struct option *known, bm_options *options)
+static BM_RESULT take_options(int argc, char **argv, const struct option *known, bool *help_wanted, bm_options *options)
 {
     int id;
 
@@ -143,7 +209,7 @@ static BM_RESULT take_options(int argc, char **argv, const struct option *known,
         const char *word = argv[optind > 0 ? optind - 1 : 0];
 
         if (id == O_HELP) {
-            options->command = known == enroll_options ? BM_COMMAND_ENROLL_HELP : BM_COMMAND_SHOW_HELP;
+            *help_wanted = true;
             return bm_ok();
         }
         if (id == ':')
@@ -162,20 +228,56 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0 && text[strlen(prefix)] != 0;
 }
 
-static BM_RESULT check_enroll(const bm_options *options)
+static BM_RESULT check_server(const bm_options *options)
 {
-    BM_CHECK(options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
     if (!has_prefix(options->server, "https://") && !has_prefix(options->server, "http://"))
         return bm_failf(BM_E_USAGE, "'%.80s' is no address of a server: --server takes https://HOST[:PORT]", options->server);
     BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://"), BM_E_USAGE,
              "--ca is missing: give the file of certificates that verifies the server");
-    BM_CHECK(options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
-    if (!bm_text_is_identity(bm_bytes_str(options->serial)))
+    return bm_ok();
+}
+
+/* What can be wrong with the values, whatever the command. */
+static BM_RESULT check_values(const bm_options *options)
+{
+    if (options->server != NULL)
+        BM_TRY(check_server(options));
+    if (options->serial != NULL && !bm_text_is_identity(bm_bytes_str(options->serial)))
         return bm_failf(BM_E_USAGE,
                         "'%.80s' is no identity: --serial takes 1 to 64 of A-Z a-z 0-9 . _ : -, the first a letter or a digit",
                         options->serial);
     if (options->profile[0] != 0 && !bm_text_is_profile_name(bm_bytes_str(options->profile)))
         return bm_failf(BM_E_USAGE, "'%.80s' is no name of a profile: --profile takes 1 to 32 of a-z 0-9 -", options->profile);
+    return bm_ok();
+}
+
+static BM_RESULT check(const bm_options *options)
+{
+    bool enrols = options->command == BM_COMMAND_ENROLL;
+
+    BM_CHECK(!enrols || options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
+    BM_TRY(check_values(options));
+    BM_CHECK(!enrols || options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
+    return bm_ok();
+}
+
+/* The command of this name with its options; `found` is false when there is none. */
+static BM_RESULT take_command(int argc, char **argv, bm_options *options, bool *found)
+{
+    *found = false;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        bool help_wanted = false;
+
+        if (strcmp(argv[0], commands[i].name) != 0)
+            continue;
+        *found = true;
+        options->command = commands[i].command;
+        BM_TRY(take_options(argc, argv, commands[i].known, &help_wanted, options));
+        if (!help_wanted)
+            return check(options);
+        options->command = commands[i].help;
+        return bm_ok();
+    }
     return bm_ok();
 }
 
@@ -193,16 +295,12 @@ BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *
         parsed.command = BM_COMMAND_HELP;
     } else if (strcmp(argv[1], "--version") == 0) {
         parsed.command = BM_COMMAND_VERSION;
-    } else if (strcmp(argv[1], "enroll") == 0) {
-        parsed.command = BM_COMMAND_ENROLL;
-        BM_TRY(take_options(argc - 1, argv + 1, enroll_options, &parsed));
-        if (parsed.command == BM_COMMAND_ENROLL)
-            BM_TRY(check_enroll(&parsed));
-    } else if (strcmp(argv[1], "show") == 0) {
-        parsed.command = BM_COMMAND_SHOW;
-        BM_TRY(take_options(argc - 1, argv + 1, show_options, &parsed));
     } else {
-        return bm_failf(BM_E_USAGE, "'%.60s' is no command: try 'birthmark --help'", argv[1]);
+        bool found;
+
+        BM_TRY(take_command(argc - 1, argv + 1, &parsed, &found));
+        if (!found)
+            return bm_failf(BM_E_USAGE, "'%.60s' is no command: try 'birthmark --help'", argv[1]);
     }
     *options = parsed;
     return bm_ok();

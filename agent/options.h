@@ -2,6 +2,7 @@
 #ifndef BM_AGENT_OPTIONS_H
 #define BM_AGENT_OPTIONS_H
 
+#include "agent/tpm_context.h"
 #include "crypto/pubkey.h"
 
 #define BM_OPTIONS_STATE_DEFAULT "/var/lib/birthmark"
@@ -13,7 +14,9 @@ typedef enum {
     BM_COMMAND_ENROLL,
     BM_COMMAND_ENROLL_HELP,
     BM_COMMAND_SHOW,
-    BM_COMMAND_SHOW_HELP
+    BM_COMMAND_SHOW_HELP,
+    BM_COMMAND_DOCTOR,
+    BM_COMMAND_DOCTOR_HELP
 } bm_command;
 
 /* What the command line says; the strings are views of it, or static. */
@@ -28,6 +31,8 @@ typedef struct {
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
     bool renew;
+    const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
+    bool json;
 } bm_options;
 
 /*
@@ -36,7 +41,7 @@ typedef struct {
  */
 BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
 
-/* The help text of a command: BM_COMMAND_HELP, BM_COMMAND_ENROLL_HELP or BM_COMMAND_SHOW_HELP. */
+/* The help text of a command: BM_COMMAND_HELP, BM_COMMAND_ENROLL_HELP, BM_COMMAND_SHOW_HELP or BM_COMMAND_DOCTOR_HELP. */
 const char *bm_options_help(bm_command command);
 
 #endif

@@ -1,6 +1,8 @@
 #include "agent/show.h"
 
 #include "agent/identity.h"
+#include "agent/offer.h"
+#include "agent/tpm_auth.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
@@ -73,7 +75,7 @@ static BM_RESULT show_certified(bm_tpm_context *tpm, const bm_tpm_handles *indic
         if (result.code == BM_OK && ekc == NULL)
             continue;
         (void)printf("endorsement key %s, certificate at NV index 0x%08x%s\n", row->label, row->certificate_index,
-                     *shown == 0 && ekc != NULL ? " (the one that enroll uses)" : "");
+                     *shown == 0 && ekc != NULL ? " (the first that enroll offers)" : "");
         *shown += 1;
         if (result.code == BM_E_EKC_MALFORMED)
             (void)printf("  what is there is no certificate\n");
@@ -90,6 +92,7 @@ static BM_RESULT show_certified(bm_tpm_context *tpm, const bm_tpm_handles *indic
 static BM_RESULT show_eks(bm_tpm_context *tpm)
 {
     BM_AUTO(bm_tpm_ek_fini) bm_tpm_ek ek = {0};
+    BM_AUTO_BUF add = BM_BUF_EMPTY;
     bm_tpm_handles indices;
     unsigned shown = 0;
 
@@ -98,7 +101,10 @@ static BM_RESULT show_eks(bm_tpm_context *tpm)
     if (shown == 0) {
         BM_TRY(bm_tpm_ek_find(tpm, &indices, &ek));
         (void)printf("endorsement key %s, without a certificate\n", ek.row->label);
-        return print_key(&ek.key);
+        BM_TRY(print_key(&ek.key));
+        BM_TRY(bm_offer_put_add(&add, NULL, &ek.key));
+        (void)printf("  to list it     %.*s\n", (int)add.size, (const char *)add.data);
+        return bm_ok();
     }
     BM_TRY(bm_tpm_ek_read_chain(tpm, &indices, &ek));
     (void)printf("EK certificate chain on the chip\n  certificates   %zu\n", ek.chain_count);
@@ -145,10 +151,13 @@ static BM_RESULT show_identity(const char *path, const bm_tpm_ik *ik)
 
 BM_RESULT bm_show(const bm_options *options)
 {
+    BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_tpm_context_close) bm_tpm_context tpm = {0};
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik ik = {0};
 
+    BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
+    bm_tpm_auth_use(&tpm, &auth);
     BM_TRY(show_eks(&tpm));
     BM_TRY(show_ik(&tpm, options->handle, &ik));
     return show_identity(options->state, &ik);

@@ -1,5 +1,7 @@
 #include "agent/tpm_activate.h"
 
+#include "agent/tpm_auth.h"
+
 static BM_RESULT start_session(bm_tpm_context *context, bm_hash_alg alg, bm_tpm_object *session)
 {
     const TPMT_SYM_DEF symmetric = {.algorithm = TPM2_ALG_NULL};
@@ -28,9 +30,9 @@ static BM_RESULT satisfy(bm_tpm_context *context, const bm_ek_template *row, con
 {
     TPML_DIGEST branches = {0};
 
-    BM_TPM_TRY(context, "TPM2_PolicySecret",
-               Esys_PolicySecret(context->esys, ESYS_TR_RH_ENDORSEMENT, session->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                 ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL));
+    BM_TPM_TRY_AS(context, BM_TPM_ENDORSEMENT, "TPM2_PolicySecret",
+                  Esys_PolicySecret(context->esys, ESYS_TR_RH_ENDORSEMENT, session->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL));
     if (row->policy == BM_EK_POLICY_A)
         return bm_ok();
     BM_TRY(put_digest(&branches, bm_template_policy_a(row->name_alg)));

@@ -2,6 +2,7 @@
 
 #include "agent/clock.h"
 #include "agent/interrupt.h"
+#include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
 
 #include <stdlib.h>
@@ -67,6 +68,7 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
 {
     TSS2_RC code = bm_tpm_context_format_one(rc);
     const char *text;
+    bool is_state;
 
     if (rc == TSS2_RC_SUCCESS)
         return bm_ok();
@@ -82,10 +84,12 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
         return bm_failf(BM_E_TPM_LOCKOUT, "%s was refused (0x%x, %s)", command, rc, text);
     if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_AUTH_MISSING)
         return bm_failf(BM_E_TPM_AUTH,
-                        "%s was refused (0x%x, %s): the owner and the endorsement hierarchy must have empty authorisation values",
+                        "%s was refused (0x%x, %s): the object has an authorisation value or policy that birthmark does not know: have the "
+                        "device's maker say how it is meant to be used",
                         command, rc, text);
-    return bm_failf(bm_tpm_retry_is_state(bm_tpm_context_code(rc)) ? BM_E_TPM_NOT_READY : BM_E_TPM, "%s failed with 0x%x (%s): %s",
-                    command, rc, text, advice_of(rc));
+    /* A hierarchy that is disabled says nothing of the template or the key. */
+    is_state = code == TPM2_RC_HIERARCHY || bm_tpm_retry_is_state(bm_tpm_context_code(rc));
+    return bm_failf(is_state ? BM_E_TPM_NOT_READY : BM_E_TPM, "%s failed with 0x%x (%s): %s", command, rc, text, advice_of(rc));
 }
 
 bool bm_tpm_context_is_managed(const char *tcti)
@@ -105,6 +109,7 @@ bool bm_tpm_context_is_managed(const char *tcti)
 
 static void disconnect(bm_tpm_context *context)
 {
+    bm_tpm_auth_forget(context);
     if (context->esys != NULL)
         Esys_Finalize(&context->esys);
     if (context->tcti != NULL)
@@ -152,7 +157,7 @@ void bm_tpm_context_close(bm_tpm_context *context)
 {
     while (context->owned_count > 0)
         bm_tpm_context_flush(context, context->owned[context->owned_count - 1]);
-    if (context->left && !context->managed)
+    if (context->left && !context->managed && !context->looks_only)
         flush_anew(context);
     disconnect(context);
 }
@@ -181,7 +186,7 @@ bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2
     context->commands++;
     if (RC_LAYER(code) != 0)
         context->left = true;
-    switch (bm_tpm_retry_next(&attempt->retry, code, !context->managed, &pause)) {
+    switch (bm_tpm_retry_next(&attempt->retry, code, !context->managed && !context->looks_only, &pause)) {
     case BM_TPM_RETRY_NEVER:
         again = false;
         break;

@@ -12,16 +12,28 @@
 #define BM_TPM_OWNED_MAX 8
 #define BM_TPM_HANDLES_MAX 256
 
+/* The hierarchies whose authorisation values are used. */
+typedef enum { BM_TPM_OWNER = 0, BM_TPM_ENDORSEMENT, BM_TPM_NULL, BM_TPM_HIERARCHIES } bm_tpm_hierarchy;
+
+/* The authorisation value of a hierarchy (empty: none is set; always so for NULL). */
+typedef struct {
+    bm_bytes value;
+    bool refused;  /* by the TPM: it is not sent again (tpm_auth.h) */
+    bool withheld; /* it cannot be right: it is not sent at all */
+} bm_tpm_auth_value;
+
 /* An open TPM. `owned` are the transient objects and sessions that are ours now. */
 typedef struct {
     const char *conf; /* for the TCTI loader; the caller's */
     ESYS_CONTEXT *esys;
     TSS2_TCTI_CONTEXT *tcti;
     bool managed; /* a resource manager stands between, so that others may be using the TPM */
+    bool looks_only; /* nothing of an earlier run is flushed to make room, and no wrong value is counted */
     bool left;    /* something of ours may have stayed loaded: a flush failed, or an answer did not come or was damaged */
     ESYS_TR owned[BM_TPM_OWNED_MAX];
     size_t owned_count;
     uint32_t nv_buffer_max; /* TPM2_PT_NV_BUFFER_MAX; 0 until it was asked for */
+    bm_tpm_auth_value auth[BM_TPM_HIERARCHIES];
     unsigned commands;      /* sent so far */
     int64_t spent;          /* nanoseconds inside them */
 } bm_tpm_context;

@@ -72,23 +72,17 @@ static BM_RESULT put_template(bm_tpm_context *context, const bm_tpm_handles *ind
     return bm_tpm_object_put_public(out, &template);
 }
 
-static BM_RESULT key_of(const bm_buf *public_area, bm_pubkey *key)
-{
-    bm_tpm_public parsed;
-
-    BM_TRY(bm_tpm_public_parse(bm_buf_view(public_area), &parsed));
-    *key = parsed.key;
-    return bm_ok();
-}
-
 BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek)
 {
     BM_AUTO_BUF template = BM_BUF_EMPTY;
+    bm_tpm_public parsed;
 
     bm_tpm_ek_fini(ek);
     BM_TRY(put_template(context, indices, row, &template));
-    BM_TRY(bm_tpm_object_create_primary(context, ESYS_TR_RH_ENDORSEMENT, bm_buf_view(&template), &ek->object, &ek->public_area));
-    BM_TRY(key_of(&ek->public_area, &ek->key));
+    BM_TRY(bm_tpm_object_create_primary(context, BM_TPM_ENDORSEMENT, bm_buf_view(&template), &ek->object, &ek->public_area));
+    BM_TRY(bm_tpm_public_parse(bm_buf_view(&ek->public_area), &parsed));
+    ek->key = parsed.key;
+    ek->foreign = bm_template_match_ek(&parsed) != row;
     ek->row = row;
     return bm_ok();
 }
@@ -124,8 +118,7 @@ static bool is_about_template(bm_result result)
            result.code == BM_E_EK_TEMPLATE || result.code == BM_E_TPM_RESPONSE;
 }
 
-static BM_RESULT load_for(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc,
-                          bm_tpm_ek *ek)
+BM_RESULT bm_tpm_ek_load(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc, bm_tpm_ek *ek)
 {
     BM_TRY(find_persistent(context, row, bm_ekc_key(ekc), ek));
     if (ek->row == NULL)
@@ -134,45 +127,93 @@ static BM_RESULT load_for(bm_tpm_context *context, const bm_tpm_handles *indices
     return bm_buf_put(&ek->certificate, bm_ekc_der(ekc));
 }
 
-static BM_RESULT find_certified(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek, uint32_t *seen)
+/* What is looked for among the certified EKs. */
+typedef struct {
+    unsigned from;         /* the first template */
+    const uint8_t *sha256; /* of the SubjectPublicKeyInfo, or NULL: any */
+    uint32_t seen;         /* the last NV index that held a certificate, or something else */
+} search;
+
+static BM_RESULT look_at(const search *wanted, const bm_pubkey *key, bool *is_wanted)
 {
-    for (unsigned id = 0; id < BM_EK_TEMPLATE_COUNT; id++) {
+    uint8_t digest[BM_SHA256_SIZE] = {0};
+
+    if (wanted->sha256 != NULL)
+        BM_TRY(bm_pubkey_spki_sha256(key, digest));
+    *is_wanted = wanted->sha256 == NULL || bm_bytes_equal(BM_BYTES_ARRAY(digest), bm_bytes_of(wanted->sha256, BM_SHA256_SIZE));
+    return bm_ok();
+}
+
+static BM_RESULT find_certified(bm_tpm_context *context, const bm_tpm_handles *indices, search *wanted, bm_tpm_ek *ek)
+{
+    for (unsigned id = wanted->from; id < BM_EK_TEMPLATE_COUNT; id++) {
         const bm_ek_template *row = bm_template_ek((bm_ek_template_id)id);
         BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
         bm_result result = bm_tpm_ek_certificate(context, indices, row, &ekc);
+        bool is_wanted = false;
 
         if (result.code == BM_OK && ekc == NULL)
             continue;
-        *seen = row->certificate_index;
-        if (result.code == BM_OK && bm_ekc_key(ekc)->type == row->key_type)
-            result = load_for(context, indices, row, ekc, ek);
-        else if (result.code == BM_OK)
+        wanted->seen = row->certificate_index;
+        if (result.code == BM_OK)
+            BM_TRY(look_at(wanted, bm_ekc_key(ekc), &is_wanted));
+        if (result.code == BM_OK && (bm_ekc_key(ekc)->type != row->key_type || !is_wanted))
             continue;
-        if (result.code == BM_OK || !is_about_template(result))
+        if (result.code == BM_OK)
+            result = bm_tpm_ek_load(context, indices, row, ekc, ek);
+        if (result.code == BM_OK || !is_about_template(result) || (wanted->sha256 != NULL && is_wanted && result.code == BM_E_TPM))
             return result;
         bm_tpm_ek_fini(ek);
     }
     return bm_ok();
 }
 
-BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek)
+/* The first EK that the TPM can make, or of these the wanted one, without a certificate. */
+static BM_RESULT find_bare(bm_tpm_context *context, const bm_tpm_handles *indices, const search *wanted, bm_tpm_ek *ek)
 {
     bm_result result = bm_fail(BM_E_TPM_NO_EKC, "this TPM makes no EK of a known template");
-    uint32_t seen = 0;
 
-    BM_TRY(find_certified(context, indices, ek, &seen));
-    if (ek->row != NULL)
-        return bm_ok();
-    if (seen != 0)
-        return bm_failf(BM_E_EK_MISMATCH, "the EK certificate at NV index 0x%08x is not for this TPM's EK: have the device's maker write the right one, "
-                        "or remove it and enrol by the inventory", seen);
     for (unsigned id = 0; id < BM_EK_TEMPLATE_COUNT; id++) {
+        bool is_wanted = false;
+
         result = bm_tpm_ek_recreate(context, indices, bm_template_ek((bm_ek_template_id)id), ek);
-        if (result.code == BM_OK || !is_about_template(result))
+        if (result.code == BM_OK)
+            BM_TRY(look_at(wanted, &ek->key, &is_wanted));
+        if (is_wanted)
+            return result;
+        if (result.code != BM_OK && !is_about_template(result))
             return result;
         bm_tpm_ek_fini(ek);
     }
-    return result;
+    return wanted->sha256 == NULL ? result : bm_ok();
+}
+
+BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek)
+{
+    search any = {.from = 0};
+
+    BM_TRY(find_certified(context, indices, &any, ek));
+    if (ek->row != NULL)
+        return bm_ok();
+    if (any.seen != 0)
+        return bm_failf(BM_E_EK_MISMATCH, "the EK certificate at NV index 0x%08x is not for this TPM's EK: have the device's maker write the right one, "
+                        "or remove it and enrol by the inventory", any.seen);
+    return find_bare(context, indices, &any, ek);
+}
+
+BM_RESULT bm_tpm_ek_find_next(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek)
+{
+    search any = {.from = (unsigned)row->id + 1};
+
+    return find_certified(context, indices, &any, ek);
+}
+
+BM_RESULT bm_tpm_ek_find_known(bm_tpm_context *context, const bm_tpm_handles *indices, const uint8_t sha256[BM_SHA256_SIZE], bm_tpm_ek *ek)
+{
+    search known = {.sha256 = sha256};
+
+    BM_TRY(find_certified(context, indices, &known, ek));
+    return ek->row != NULL ? bm_ok() : find_bare(context, indices, &known, ek);
 }
 
 BM_RESULT bm_tpm_ek_split_chain(bm_bytes bytes, bm_buf chain[BM_EKC_CHAIN_MAX], size_t *count)

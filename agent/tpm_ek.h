@@ -21,6 +21,7 @@ typedef struct {
     const bm_ek_template *row;
     bm_tpm_object object;
     uint32_t handle;     /* the persistent one, or 0 */
+    bool foreign;        /* made from a template in NV that is not the row's: a server that knows the table alone refuses it */
     bm_buf public_area;  /* TPM2B_PUBLIC */
     bm_pubkey key;
     bm_buf certificate;  /* DER; empty when the chip has none */
@@ -47,6 +48,21 @@ BM_RESULT bm_tpm_ek_certificate(bm_tpm_context *context, const bm_tpm_handles *i
  * of this TPM; BM_E_TPM...
  */
 BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices, bm_tpm_ek *ek);
+
+/* The next EK of the table behind `row` that has its certificate in NV; `ek` stays empty when there is none. BM_E_TPM... */
+BM_RESULT bm_tpm_ek_find_next(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek);
+
+/*
+ * The EK whose SubjectPublicKeyInfo has this SHA-256, with its certificate if the chip has one; `ek` stays empty when the TPM has no such
+ * EK. BM_E_TPM...: also when it has, and fails to load it.
+ */
+BM_RESULT bm_tpm_ek_find_known(bm_tpm_context *context, const bm_tpm_handles *indices, const uint8_t sha256[BM_SHA256_SIZE], bm_tpm_ek *ek);
+
+/*
+ * Loads the EK of this template for which the certificate is: the persistent one, or else recreated. BM_E_EK_TEMPLATE: the TPM makes another
+ * key than the certificate's; BM_E_TPM...
+ */
+BM_RESULT bm_tpm_ek_load(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, const bm_ekc *ekc, bm_tpm_ek *ek);
 
 /* Loads the EK of this template, whatever certificate there is; BM_E_TPM when the TPM does not have it. */
 BM_RESULT bm_tpm_ek_recreate(bm_tpm_context *context, const bm_tpm_handles *indices, const bm_ek_template *row, bm_tpm_ek *ek);

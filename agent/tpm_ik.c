@@ -87,7 +87,7 @@ static BM_RESULT create_parent(bm_tpm_context *context, bm_tpm_object *parent)
     ecc->curveID = TPM2_ECC_NIST_P256;
     ecc->kdf.scheme = TPM2_ALG_NULL;
     BM_TRY(bm_tpm_object_put_public(&bytes, &template));
-    return bm_tpm_object_create_primary(context, ESYS_TR_RH_OWNER, bm_buf_view(&bytes), parent, &made);
+    return bm_tpm_object_create_primary(context, BM_TPM_OWNER, bm_buf_view(&bytes), parent, &made);
 }
 
 static BM_RESULT put_private(bm_buf *out, const TPM2B_PRIVATE *private_area)

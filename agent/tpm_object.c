@@ -1,5 +1,7 @@
 #include "agent/tpm_object.h"
 
+#include "agent/tpm_auth.h"
+
 #include <tss2/tss2_mu.h>
 
 void bm_tpm_object_fini(bm_tpm_object *object)
@@ -68,7 +70,7 @@ static BM_RESULT take_public(bm_buf *out, const TPM2B_PUBLIC *given)
     return result;
 }
 
-BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarchy, bm_bytes template, bm_tpm_object *object,
+BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_tpm_object *object,
                                        bm_buf *public_area)
 {
     const TPM2B_SENSITIVE_CREATE sensitive = {0};
@@ -81,9 +83,9 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarch
     bm_result result;
 
     BM_TRY(bm_tpm_object_public_of(template, &in));
-    BM_TPM_TRY(context, "TPM2_CreatePrimary",
-               Esys_CreatePrimary(context->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &in,
-                                  &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
+    BM_TPM_TRY_AS(context, hierarchy, "TPM2_CreatePrimary",
+                  Esys_CreatePrimary(context->esys, bm_tpm_auth_handle(hierarchy), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                     &sensitive, &in, &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
     result = bm_tpm_object_adopt(&made, context, tr, BM_TPM_OBJECT_TRANSIENT);
     if (result.code == BM_OK)
         result = take_public(public_area, out);
@@ -131,9 +133,9 @@ BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle,
     bm_tpm_context *context = transient->context;
     ESYS_TR tr = ESYS_TR_NONE;
 
-    BM_TPM_TRY(context, "TPM2_EvictControl",
-               Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                 ESYS_TR_NONE, handle, &tr));
+    BM_TPM_TRY_AS(context, BM_TPM_OWNER, "TPM2_EvictControl",
+                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, handle, &tr));
     bm_tpm_object_fini(resident);
     return bm_tpm_object_adopt(resident, context, tr, BM_TPM_OBJECT_RESIDENT);
 }
@@ -146,9 +148,9 @@ BM_RESULT bm_tpm_object_evict(bm_tpm_object *resident)
     TSS2_RC rc = Esys_TR_GetTpmHandle(context->esys, resident->tr, &handle);
 
     BM_TRY(bm_tpm_context_result("Esys_TR_GetTpmHandle", rc));
-    BM_TPM_TRY(context, "TPM2_EvictControl",
-               Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, resident->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                 ESYS_TR_NONE, handle, &tr));
+    BM_TPM_TRY_AS(context, BM_TPM_OWNER, "TPM2_EvictControl",
+                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, resident->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, handle, &tr));
     /* ESYS has closed the object together with the eviction. */
     *resident = BM_TPM_OBJECT_EMPTY;
     return bm_ok();

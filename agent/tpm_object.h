@@ -34,10 +34,10 @@ BM_RESULT bm_tpm_object_public_of(bm_bytes bytes, TPM2B_PUBLIC *public_area);
 BM_RESULT bm_tpm_object_put_public(bm_buf *out, const TPM2B_PUBLIC *public_area);
 
 /*
- * TPM2_CreatePrimary without authorisation values, with this TPM2B_PUBLIC as template; appends the TPM2B_PUBLIC of what was made to
- * `public_area`. BM_E_TPM...
+ * TPM2_CreatePrimary of an object without an authorisation value, with this TPM2B_PUBLIC as template; appends the TPM2B_PUBLIC of what was
+ * made to `public_area`. BM_E_TPM...
  */
-BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, ESYS_TR hierarchy, bm_bytes template, bm_tpm_object *object,
+BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_tpm_object *object,
                                        bm_buf *public_area);
 
 /*

@@ -39,7 +39,7 @@ static bool is_our_object(bm_tpm_context *context, ESYS_TR object)
 /* A session that is none of a policy has no digest to give. */
 static bool is_our_session(bm_tpm_context *context, ESYS_TR session)
 {
-    static const bm_hash_alg algs[] = {BM_HASH_SHA256, BM_HASH_SHA384};
+    static const bm_hash_alg algs[] = {BM_HASH_SHA256, BM_HASH_SHA384, BM_HASH_SHA512};
     static const uint8_t zeros[sizeof(TPMU_HA)];
     TPM2B_DIGEST *digest = NULL;
     bool ours;

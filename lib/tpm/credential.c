@@ -94,8 +94,8 @@ static BM_RESULT make_rsa_seed(const bm_tpm_public *ek, const bm_pkey *ek_key, s
     return bm_pkey_oaep_encrypt(ek_key, ek->name_alg, IDENTITY_WITH_NUL, bm_bytes_of(seed->bytes, seed->size), out);
 }
 
-/* ECC (Part 1, C.6.4): KDFe of the shared x, the ephemeral x and the EK's x, each padded to the field. */
-static BM_RESULT derive_ecc_seed(const bm_tpm_public *ek, const bm_pkey *own, const bm_pkey *peer, const bm_pubkey *ephemeral,
+/* ECC (Part 1, C.6.4): KDFe of the shared x, the ephemeral x and the EK's x, each padded to the field where it is ours. */
+static BM_RESULT derive_ecc_seed(const bm_tpm_public *ek, const bm_pkey *own, const bm_pkey *peer, bm_bytes ephemeral_x,
                                  seed_value *seed)
 {
     size_t size = bm_pubkey_field_size(ek->key.type);
@@ -104,7 +104,7 @@ static BM_RESULT derive_ecc_seed(const bm_tpm_public *ek, const bm_pkey *own, co
 
     seed->size = bm_hash_size(ek->name_alg);
     if (result.code == BM_OK)
-        result = bm_hash_kdfe(ek->name_alg, bm_bytes_of(z, size), identity, bm_pubkey_x(ephemeral), bm_pubkey_x(&ek->key),
+        result = bm_hash_kdfe(ek->name_alg, bm_bytes_of(z, size), identity, ephemeral_x, bm_pubkey_x(&ek->key),
                               (unsigned)(seed->size * 8), seed->bytes);
     bm_wipe(z, sizeof(z));
     return result;
@@ -119,7 +119,7 @@ static BM_RESULT make_ecc_seed(const bm_tpm_public *ek, const bm_pkey *ek_key, c
     BM_CHECK(point.type == ek->key.type, BM_E_MALFORMED, "an ephemeral key that is not of the EK's curve");
     BM_TRY(bm_buf_put_sized16(out, bm_pubkey_x(&point)));
     BM_TRY(bm_buf_put_sized16(out, bm_pubkey_y(&point)));
-    return derive_ecc_seed(ek, ephemeral, ek_key, &point, seed);
+    return derive_ecc_seed(ek, ephemeral, ek_key, bm_pubkey_x(&point), seed);
 }
 
 /* The whole, with an ephemeral key for an ECC EK and none for RSA. */
@@ -182,7 +182,8 @@ static BM_RESULT open_ecc_seed(const bm_tpm_public *ek, const bm_pkey *ek_privat
     BM_TRY(bm_cursor_end(&cursor));
     BM_TRY(bm_pubkey_from_point(ek->key.type, x, y, &point));
     BM_TRY(bm_pkey_from_public(&point, &ephemeral));
-    return derive_ecc_seed(ek, ek_private, ephemeral, &point, seed);
+    /* The x as it was sent, padded or not: a TPM does so too, and tpm2_makecredential strips it. */
+    return derive_ecc_seed(ek, ek_private, ephemeral, x, seed);
 }
 
 /* The integrity first, and nothing is decrypted when it is wrong. */

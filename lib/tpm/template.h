@@ -6,7 +6,10 @@
 
 #include "tpm/public.h"
 
-/* The templates, in the order in which an agent looks for them. */
+/*
+ * The templates, in the order in which an agent looks for them. Append only: a device keeps the EK with which it enrolled, although its TPM
+ * has one of a later row as well. (H-5, which is SM2 with SM3 and SM4, is not among them.)
+ */
 typedef enum {
     BM_EK_L1 = 0, /* RSA 2048, low range */
     BM_EK_L2,     /* P-256, low range */
@@ -14,6 +17,8 @@ typedef enum {
     BM_EK_H2,     /* P-256 */
     BM_EK_H3,     /* P-384 */
     BM_EK_H6,     /* RSA 3072 */
+    BM_EK_H4,     /* P-521 */
+    BM_EK_H7,     /* RSA 4096 */
     BM_EK_TEMPLATE_COUNT
 } bm_ek_template_id;
 
@@ -37,7 +42,7 @@ typedef struct {
 /* The row of a template; never NULL for an id below BM_EK_TEMPLATE_COUNT. */
 const bm_ek_template *bm_template_ek(bm_ek_template_id id);
 
-/* The digest of policy A, B, or of C (PolicyAuthorizeNV) for a nameAlg (SHA256, SHA384); empty for others. Static. */
+/* The digest of policy A, B, or of C (PolicyAuthorizeNV) for a nameAlg; empty for BM_HASH_NONE. Static. */
 bm_bytes bm_template_policy_a(bm_hash_alg alg);
 bm_bytes bm_template_policy_b(bm_hash_alg alg);
 bm_bytes bm_template_policy_c(bm_hash_alg alg);

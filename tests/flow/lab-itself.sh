@@ -5,7 +5,7 @@
 lab_begin
 
 lab_say "every EK template gives a public area with the attributes and the policy of the table"
-all=L-1,L-2,H-1,H-2,H-3,H-6
+all=L-1,L-2,H-1,H-2,H-3,H-4,H-6
 lab_tpm one --ek "$all" --chain
 for t in ${all//,/ }; do
     lab_ek_row "$t"
@@ -19,6 +19,7 @@ for t in ${all//,/ }; do
     rsa2048*) head=0001000b$attributes$size$EK_POLICY rest=00060080004300100800000000000100 ;;
     ecc256*) head=0023000b$attributes$size$EK_POLICY rest=0006008000430010000300100020 ;;
     ecc384*) head=0023000c$attributes$size$EK_POLICY rest=0006010000430010000400100030 ;;
+    ecc521*) head=0023000d$attributes$size$EK_POLICY rest=0006010000430010000500100042 ;;
     rsa3072*) head=0001000c$attributes$size$EK_POLICY rest=00060100004300100c00000000000180 ;;
     esac
     [[ ${pub:4} == "$head$rest"* ]] || lab_die "$t: ${pub:4:160}, expected $head$rest"

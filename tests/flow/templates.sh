@@ -72,6 +72,25 @@ lab_nv_put 0x01C0000C "$d/template" "$(stat -c %s "$d/template")"
 with_unique alone L-2
 enrols alone
 
+lab_say "a template with attributes of its own: the agent says so, and the server refuses the EK"
+lab_tpm own --ek L-2 --no-cert
+d=$LAB/tpm-own
+cp "$LAB/tpm-alone/unique" "$d/unique"
+# 0x000300B2 with noDA (0x400) is 0x000304B2.
+{ head -c 4 "$LAB/tpm-alone/template"; lab_unhex 000304b2; tail -c +9 "$LAB/tpm-alone/template"; } >"$d/template"
+lab_nv_put 0x01C0000C "$d/template" "$(stat -c %s "$d/template")"
+ek_attr+='|noda'
+with_unique own L-2
+lab_fails lab_enroll own one SN-own --key ecc256
+lab_said '0x01c0000c is not L-2 of the TCG'
+lab_said 'refused \(ek-template'
+lab_tpm_clean own
+
+lab_say "an EK that this TPM cannot make (RSA-4096) is passed over, whatever certificate stands there"
+lab_tpm large --ek H-3
+lab_nv_put 0x01C0001E "$LAB/tpm-alone/k.der" "$(stat -c %s "$LAB/tpm-alone/k.der")"
+enrols large
+
 lab_say "the certificate is for another TPM's EK: refused by the agent, and nothing is left"
 lab_tpm wrong --ek L-2 --no-cert
 lab_nv_put 0x01C0000A "$LAB/tpm-alone/k.der" "$(stat -c %s "$LAB/tpm-alone/k.der")"

@@ -49,6 +49,26 @@ static void seed_tpm(void)
         }
 }
 
+/* The same for the doctor, who sends more. */
+static void seed_doctor(void)
+{
+    static const uint8_t bytes[] = {0xFF, 0xFF, 0xFF, 0xFF};
+    char name[32];
+
+    for (uint8_t what = 0; what < 8; what++) {
+        (void)snprintf(name, sizeof(name), "doctor-%u", what);
+        seed_choice("tpm", name, 16 + what, bm_bytes_of(NULL, 0));
+    }
+    for (uint8_t pass = 0; pass < 60; pass++) {
+        BM_AUTO_BUF edit = BM_BUF_EMPTY;
+        uint8_t kind = pass % 8;
+
+        put_edit(&edit, pass, kind, kind == 5 ? 0x184 : kind == 3 ? 14 : 0, BM_BYTES_ARRAY(bytes));
+        (void)snprintf(name, sizeof(name), "doctor-edit-%u", pass);
+        seed_choice("tpm", name, 16 + pass / 8 % 4, bm_buf_view(&edit));
+    }
+}
+
 static void seed_state(void)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
@@ -63,6 +83,7 @@ static void seed_state(void)
     FUZZ_OK(bm_ca_put_pem(&pem, "CERTIFICATE", bm_buf_view(&der)));
     seed_choice("state", "pem", 0, bm_buf_view(&pem));
     seed_choice("state", "renew", 2, bm_bytes_str("2030-01-01T00:00:00Z\n"));
+    seed_choice("state", "ek", 5, bm_bytes_str("885132d732ef6d22a562c9ed627e3131b031f5e085194e057ef5abc00595929f\n"));
     FUZZ_OK(bm_key_file_put(&key, bm_bytes_str("public area"), bm_bytes_str("private area")));
     seed_choice("state", "key", 3, bm_buf_view(&key));
     rest = bm_buf_view(&key);
@@ -73,6 +94,7 @@ static void seed_state(void)
 void seeds_agent(void)
 {
     seed_tpm();
+    seed_doctor();
     seed_lists();
     seed_state();
 }

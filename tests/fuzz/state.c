@@ -1,7 +1,7 @@
 /*
  * bm_identity_look, _is_current, _save (agent/identity.h), bm_key_file_parse and _put (agent/key_file.h): what a device finds in its state
  * directory. The first byte says which file the rest is: 0 device.crt, 1 device.crt made of the rest as DER, 2 renew_after, 3 device.key, 4
- * device.key made of the rest as DER. The other files are good ones.
+ * device.key made of the rest as DER, 5 ek. The other files are good ones.
  */
 #include "world.h"
 
@@ -15,7 +15,7 @@ static char directory[128];
 
 static void remove_directory(void)
 {
-    static const char *const names[] = {"chain.crt", "fullchain.crt", "ca.crt", "key.uri", "openssl.cnf", "renew_after", "device.crt"};
+    static const char *const names[] = {"chain.crt", "fullchain.crt", "ca.crt", "key.uri", "openssl.cnf", "renew_after", "ek", "device.crt"};
     char path[256];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -30,13 +30,15 @@ static void make_directory(void)
 {
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
     BM_AUTO(bm_reply_certificate_fini) bm_reply_certificate reply = {.device = "SN-1", .renew_after = MAKE_NOW, .chain_count = 1};
+    bm_pubkey ek;
 
     fuzz_directory(directory, sizeof(directory));
     FUZZ_MUST(atexit(remove_directory) == 0);
     world_put_issued(&reply.certificate);
     world_put_ca(&reply.chain[0]);
+    FUZZ_OK(bm_pkey_public(world_key(WORLD_EK), &ek));
     FUZZ_OK(bm_identity_open(directory, &identity));
-    FUZZ_OK(bm_identity_save(&identity, 0x81020000, &reply));
+    FUZZ_OK(bm_identity_save(&identity, 0x81020000, &ek, &reply));
 }
 
 static void write_file(const char *name, bm_bytes content)
@@ -86,9 +88,9 @@ static void read_key(bm_bytes pem)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"device.crt", "device.crt", "renew_after"};
+    static const char *const names[] = {"device.crt", "device.crt", "renew_after", NULL, NULL, "ek"};
     bm_bytes rest = bm_bytes_of(data, size);
-    uint8_t what = fuzz_choice(&rest) % 5;
+    uint8_t what = fuzz_choice(&rest) % 6;
     BM_AUTO_BUF good = BM_BUF_EMPTY;
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
 
@@ -98,13 +100,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_OK(bm_ca_put_pem(&pem, what == 1 ? "CERTIFICATE" : "TSS2 PRIVATE KEY", rest));
     else
         FUZZ_OK(bm_buf_put(&pem, rest));
-    if (what >= 3) {
+    if (what == 3 || what == 4) {
         read_key(bm_buf_view(&pem));
         return 0;
     }
     write_file(names[what], bm_buf_view(&pem));
     look();
     bm_buf_clear(&pem);
+    if (what == 5)
+        return 0;
     if (what == 2) {
         write_file("renew_after", bm_bytes_str("2030-01-01T00:00:00Z\n"));
         return 0;

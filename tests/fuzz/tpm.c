@@ -1,16 +1,20 @@
 /*
- * agent/tpm_context.h, tpm_object.h, tpm_nv.h, tpm_ek.h, tpm_ik.h, tpm_activate.h: the agent, and libtss2-esys below it, before a TPM that
- * answers falsely. A TCTI of ours gives the answers of tpm_answers.h, changed as the input says: a TPM, or somebody on its bus.
+ * agent/tpm_context.h, tpm_object.h, tpm_nv.h, tpm_ek.h, tpm_ik.h, tpm_activate.h, doctor_tpm.h, doctor_handles.h, doctor_ek.h: the agent,
+ * and libtss2-esys below it, before a TPM that answers falsely. A TCTI of ours gives the answers of tpm_answers.h, changed as the input says: a TPM, or somebody on its bus.
  *
- * The first byte says what is in the TPM. Then, again and again: how many answers pass unchanged (u8), what happens to the next (u8; with the top
+ * The first byte says what is in the TPM, and whether it is enrolled or the doctor looks at it. Then, again and again: how many answers pass unchanged (u8), what happens to the next (u8; with the top
  * bit set, to all from there on), where in it (u16), and the bytes for it (u16 and that many).
  */
 #include "tpm_answers.h"
 
+#include "agent/doctor_ek.h"
+#include "agent/doctor_handles.h"
+#include "agent/doctor_tpm.h"
 #include "agent/key_file.h"
 #include "agent/tpm_activate.h"
 #include "x509/csr.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -215,6 +219,29 @@ static BM_RESULT enroll(bm_tpm_context *context)
     return bm_tpm_activate(&ik, &ek, BM_BYTES_ARRAY(blob), BM_BYTES_ARRAY(blob), &ticket);
 }
 
+/* What the doctor looks at, in its order; what it prints goes nowhere. */
+static BM_RESULT examine(bm_tpm_context *context)
+{
+    static FILE *nowhere;
+    const bm_options options = {.handle = BM_TPM_IK_HANDLE_DEFAULT};
+    BM_AUTO(bm_doctor_ek_fini) bm_doctor_eks eks = {.count = 0};
+    bm_doctor_tpm seen;
+    bm_findings findings;
+    bm_pubkey ik;
+
+    if (nowhere == NULL)
+        nowhere = freopen("/dev/null", "w", stdout);
+    FUZZ_MUST(nowhere != NULL);
+    context->looks_only = true;
+    bm_findings_begin(&findings, false);
+    BM_TRY(bm_doctor_tpm_find(&findings, context, &seen));
+    BM_TRY(bm_doctor_handles_find(&findings, context, &options, &ik));
+    BM_TRY(bm_doctor_ek_find(&findings, context, true, &eks));
+    FUZZ_MUST(eks.count <= BM_EK_TEMPLATE_COUNT && eks.chain_count <= BM_EKC_CHAIN_MAX);
+    bm_doctor_tpm_auth(&findings, context, &seen);
+    return bm_ok();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     bm_bytes rest = bm_bytes_of(data, size);
@@ -228,7 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tpm.pass = fuzz_choice(&rest);
     tpm.edits = rest;
     FUZZ_MUST(Esys_Initialize(&context.esys, (TSS2_TCTI_CONTEXT *)(void *)&tpm, NULL) == TSS2_RC_SUCCESS);
-    result = enroll(&context);
+    result = (what & 16) != 0 ? examine(&context) : enroll(&context);
     /* Unchanged, everything succeeds; and whatever happened, nothing is left that is ours. */
     if (rest.size == 0 && !tpm.options.has_ek)
         FUZZ_OK(result);

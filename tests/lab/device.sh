@@ -90,13 +90,9 @@ lab_policy_session() {
     tpm2_startauthsession -Q --policy-session -g "$EK_HASH" -S "$1/session"
     tpm2_policysecret -Q -S "$1/session" -c e >/dev/null
     if [[ $EK_RANGE == high ]]; then
-        if [[ $EK_HASH == sha256 ]]; then
-            lab_unhex "$LAB_POLICY_A256" >"$1/policy.a"
-            lab_unhex "$LAB_POLICY_C256" >"$1/policy.c"
-        else
-            lab_unhex "$LAB_POLICY_A384" >"$1/policy.a"
-            lab_unhex "$LAB_POLICY_C384" >"$1/policy.c"
-        fi
+        local a=LAB_POLICY_A${EK_HASH#sha} c=LAB_POLICY_C${EK_HASH#sha}
+        lab_unhex "${!a}" >"$1/policy.a"
+        lab_unhex "${!c}" >"$1/policy.c"
         tpm2_policyor -Q -S "$1/session" -l "$EK_HASH:$1/policy.a,$1/policy.c" >/dev/null
     fi
 }

@@ -46,6 +46,7 @@ lab_ek_row "$template"
 case $EK_HASH in
 sha256) a=$LAB_POLICY_A256 c=$LAB_POLICY_C256 longest=32 ;;
 sha384) a=$LAB_POLICY_A384 c=$LAB_POLICY_C384 longest=48 ;;
+sha512) a=$LAB_POLICY_A512 c=$LAB_POLICY_C512 longest=64 ;;
 esac
 lab_unhex "$a" >"$LAB/policy-a"
 lab_unhex "$c" >"$LAB/policy-c"
@@ -65,6 +66,22 @@ lab_say "our template recreates the EK that tpm2-tools makes"
 lab_ek_make "$LAB" "$template"
 cmp "$LAB/ek.pub" "$LAB/ek-$template.pub"
 [[ $("$ORACLE" match "$LAB/ek.pub") == "$template" ]]
+
+if [[ $EK_RANGE == high ]]; then
+    lab_say "policy C is the TPM's own, for the profile's index with policy A"
+    index=0x01C07F0$((longest / 16 - 1))
+    tpm2_nvdefine -Q -C o -g "$EK_HASH" -s $((longest + 2)) -L "$LAB/policy-a" \
+        -a 'policywrite|writeall|ppread|ownerread|authread|policyread|no_da' "$index" >/dev/null
+    head -c $((longest + 2)) /dev/zero >"$LAB/zeros"
+    tpm2_startauthsession -Q --policy-session -g "$EK_HASH" -S "$LAB/session"
+    tpm2_policysecret -Q -S "$LAB/session" -c e
+    tpm2_nvwrite -Q -C "$index" -P "session:$LAB/session" -i "$LAB/zeros" "$index"
+    tpm2_flushcontext "$LAB/session" || true
+    tpm2_startauthsession -Q -g "$EK_HASH" -S "$LAB/session"
+    tpm2_policyauthorizenv -Q -S "$LAB/session" -L "$LAB/their-c" "$index"
+    tpm2_flushcontext "$LAB/session"
+    cmp "$LAB/their-c" "$LAB/policy-c"
+fi
 
 lab_say "our identity key is the one of tpm2-tools with these attributes"
 "$ORACLE" create-ik "$ik_type" "$LAB/ik.pub" "$ik"

@@ -30,6 +30,8 @@ static const row rows[] = {
     {"H-2", 0, TPM2_ECC_NIST_P256, EK_HIGH_ATTRIBUTES, 128, TPM2_ALG_ECC, TPM2_ALG_SHA256, 0, 'B'},
     {"H-3", 0, TPM2_ECC_NIST_P384, EK_HIGH_ATTRIBUTES, 256, TPM2_ALG_ECC, TPM2_ALG_SHA384, 0, 'B'},
     {"H-6", 0, 3072, EK_HIGH_ATTRIBUTES, 256, TPM2_ALG_RSA, TPM2_ALG_SHA384, 0, 'B'},
+    {"H-4", 0, TPM2_ECC_NIST_P521, EK_HIGH_ATTRIBUTES, 256, TPM2_ALG_ECC, TPM2_ALG_SHA512, 0, 'B'},
+    {"H-7", 0, 4096, EK_HIGH_ATTRIBUTES, 256, TPM2_ALG_RSA, TPM2_ALG_SHA384, 0, 'B'},
     {NULL, BM_KEY_RSA2048, 2048, IK_ALL_ATTRIBUTES, 0, TPM2_ALG_RSA, TPM2_ALG_SHA256, 0, 0},
     {NULL, BM_KEY_RSA3072, 3072, IK_ALL_ATTRIBUTES, 0, TPM2_ALG_RSA, TPM2_ALG_SHA256, 0, 0},
     {NULL, BM_KEY_ECC256, TPM2_ECC_NIST_P256, IK_ALL_ATTRIBUTES, 0, TPM2_ALG_ECC, TPM2_ALG_SHA256, 0, 0},
@@ -39,7 +41,7 @@ static const row rows[] = {
 /* (That the policies themselves are right: test_template derives them, and the TPM satisfies them.) */
 static void fill_policy(const row *from, TPM2B_DIGEST *to)
 {
-    bm_hash_alg alg = from->hash == TPM2_ALG_SHA256 ? BM_HASH_SHA256 : BM_HASH_SHA384;
+    bm_hash_alg alg = bm_tpm_public_hash_of(from->hash);
     bm_bytes policy = from->policy == 'A' ? bm_template_policy_a(alg) : bm_template_policy_b(alg);
 
     if (from->policy == 0)

@@ -1,10 +1,12 @@
 #include "make_x509.h"
 
+#include "../vectors/keys.h"
 #include "crypto/der.h"
 #include "x509/build.h"
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,17 @@ const char *const make_ek_extensions[] = {"basicConstraints", "critical,CA:FALSE
 const char *const make_ek_ecc_extensions[] = {"basicConstraints", "critical,CA:FALSE", "keyUsage", "critical,keyAgreement",
                                               "extendedKeyUsage", "2.23.133.8.1", NULL};
 
+static EVP_PKEY *read_key(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key;
+
+    assert_non_null(bio);
+    key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    return key;
+}
+
 EVP_PKEY *make_key(bm_key_type type)
 {
     static const char *const curves[BM_KEY_TYPE_COUNT] = {
@@ -24,6 +37,8 @@ EVP_PKEY *make_key(bm_key_type type)
 
     if (curves[type] != NULL)
         key = EVP_EC_gen(curves[type]);
+    else if (type == BM_KEY_RSA4096)
+        key = read_key(key_rsa4096);
     else
         key = EVP_RSA_gen((unsigned)bm_pubkey_field_size(type) * 8);
     assert_non_null(key);

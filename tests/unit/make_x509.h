@@ -36,7 +36,7 @@ extern const char *const make_ca_extensions[];
 extern const char *const make_ek_extensions[];
 extern const char *const make_ek_ecc_extensions[];
 
-/* A key for the tests; fails the test when there is none. */
+/* A key for the tests (of RSA-4096, which takes long to make, always the same); fails the test when there is none. */
 EVP_PKEY *make_key(bm_key_type type);
 
 /* A certificate, decoded again from its DER; the caller frees it. */

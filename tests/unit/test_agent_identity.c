@@ -16,7 +16,7 @@
 #define NOT_AFTER 1900000000
 
 static const char *const all[] = {"device.crt", "chain.crt", "fullchain.crt", "ca.crt", "device.key",
-                                  "key.uri",    "openssl.cnf", "renew_after"};
+                                  "key.uri",    "openssl.cnf", "renew_after", "ek"};
 
 /* A state directory in a temporary one, and an answer to put there. */
 typedef struct {
@@ -79,7 +79,7 @@ static void fill(const fixture *f, bm_identity *identity)
 {
     assert_ok(bm_identity_open(f->path, identity));
     assert_ok(bm_identity_save_key(identity, bm_bytes_str("key\n")));
-    assert_ok(bm_identity_save(identity, 0x81020000, &f->reply));
+    assert_ok(bm_identity_save(identity, 0x81020000, &f->key, &f->reply));
 }
 
 static void test_a_saved_identity_has_every_file_and_is_current(void **state)
@@ -159,7 +159,7 @@ static void test_files_that_do_not_change_are_not_written(void **state)
 
     fill(f, &identity);
     assert_int_equal(fstatat(identity.fd, "openssl.cnf", &before, 0), 0);
-    assert_ok(bm_identity_save(&identity, 0x81020000, &f->reply));
+    assert_ok(bm_identity_save(&identity, 0x81020000, &f->key, &f->reply));
     assert_int_equal(fstatat(identity.fd, "openssl.cnf", &after, 0), 0);
     assert_int_equal(before.st_ino, after.st_ino);
 }
@@ -181,6 +181,41 @@ static void test_drafts_that_a_crash_left_are_in_nobodys_way(void **state)
     assert_ok(bm_identity_look(&identity, &seen));
     assert_true(bm_identity_is_current(&seen, &f->key, NOT_BEFORE));
     assert_int_equal(faccessat(identity.fd, ".device.crt.new", F_OK, 0), -1);
+}
+
+static void write_ek(const bm_identity *identity, const char *text)
+{
+    int fd = openat(identity->fd, "ek", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_the_directory_knows_its_ek_and_may_be_older_than_that(void **state)
+{
+    static const char *const damaged[] = {"", "\n", "00", "zz5132d732ef6d22a562c9ed627e3131b031f5e085194e057ef5abc00595929f\n",
+                                          "885132d732ef6d22a562c9ed627e3131b031f5e085194e057ef5abc00595929f",
+                                          "885132d732ef6d22a562c9ed627e3131b031f5e085194e057ef5abc00595929f00\n"};
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    uint8_t digest[BM_SHA256_SIZE];
+    bm_identity_state seen;
+
+    fill(f, &identity);
+    assert_ok(bm_pubkey_spki_sha256(&f->key, digest));
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_true(seen.has_ek);
+    assert_bytes(BM_BYTES_ARRAY(seen.ek), BM_BYTES_ARRAY(digest));
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        write_ek(&identity, damaged[i]);
+        assert_ok(bm_identity_look(&identity, &seen));
+        assert_false(seen.has_ek);
+    }
+    assert_int_equal(unlinkat(identity.fd, "ek", 0), 0);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_false(seen.has_ek);
+    assert_true(bm_identity_is_current(&seen, &f->key, NOT_BEFORE));
 }
 
 static void test_an_identity_is_not_current_when_anything_is_wrong(void **state)
@@ -214,8 +249,8 @@ static void test_a_missing_file_makes_it_incomplete(void **state)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
 
-        if (strcmp(all[i], "device.key") == 0)
-            continue; /* who uses the handle alone may remove it */
+        if (strcmp(all[i], "device.key") == 0 || strcmp(all[i], "ek") == 0)
+            continue; /* who uses the handle alone may remove the first; the second is younger than many directories */
         fill(f, &identity);
         assert_int_equal(unlinkat(identity.fd, all[i], 0), 0);
         assert_ok(bm_identity_look(&identity, &seen));
@@ -333,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_key_file_is_for_its_owner_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_do_not_change_are_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drafts_that_a_crash_left_are_in_nobodys_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_directory_knows_its_ek_and_may_be_older_than_that, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_identity_is_not_current_when_anything_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_missing_file_makes_it_incomplete, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_damaged_certificate_counts_as_none, set_up, tear_down),

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define WORDS_MAX 24
+#define WORDS_MAX 32
 
 /* Parses words as main gets them. */
 static bm_result parse(const char *const *words, const char *tcti, bm_options *options)
@@ -29,7 +29,7 @@ static void test_enroll_takes_all_its_options(void **state)
 
     (void)state;
     assert_ok(ENROLL(&o, "--serial", "SN-1", "--key", "ecc384", "--handle", "0x81020005", "--profile", "line-2", "--state", "/tmp/x",
-                     "--tcti", "swtpm:path=/tmp/s", "--renew"));
+                     "--tcti", "swtpm:path=/tmp/s", "--owner-auth", "file:/o", "--endorsement-auth=env:E", "--renew"));
     assert_int_equal(o.command, BM_COMMAND_ENROLL);
     assert_string_equal(o.server, "https://ca.example");
     assert_string_equal(o.ca, "ca.crt");
@@ -39,6 +39,8 @@ static void test_enroll_takes_all_its_options(void **state)
     assert_string_equal(o.profile, "line-2");
     assert_string_equal(o.state, "/tmp/x");
     assert_string_equal(o.tcti, "swtpm:path=/tmp/s");
+    assert_string_equal(o.auth[0], "file:/o");
+    assert_string_equal(o.auth[1], "env:E");
     assert_true(o.renew);
 }
 
@@ -51,6 +53,8 @@ static void test_enroll_has_the_documented_defaults(void **state)
     assert_int_equal(o.key, BM_KEY_NONE);
     assert_int_equal(o.handle, 0x81020000u);
     assert_string_equal(o.profile, "");
+    assert_null(o.auth[0]);
+    assert_null(o.auth[1]);
     assert_string_equal(o.state, "/var/lib/birthmark");
     assert_string_equal(o.tcti, "device:/dev/tpmrm0");
     assert_false(o.renew);
@@ -67,6 +71,46 @@ static void test_tcti_comes_from_the_option_then_the_environment(void **state)
     assert_string_equal(o.tcti, "device:/dev/tpmrm0");
     assert_ok(parse((const char *const[]){"birthmark", "show", "--tcti", "swtpm", NULL}, "mssim:port=1", &o));
     assert_string_equal(o.tcti, "swtpm");
+}
+
+static void test_doctor_takes_its_options_and_needs_none(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "doctor"));
+    assert_int_equal(o.command, BM_COMMAND_DOCTOR);
+    assert_null(o.server);
+    assert_false(o.json);
+    assert_ok(PARSE(&o, "doctor", "--json", "--server", "https://ca.example", "--ca", "ca.crt", "--profile", "line-2", "--serial", "SN-1",
+                    "--handle", "0x81020005", "--state", "/tmp/x", "--tcti", "tabrmd", "--endorsement-auth", "env:E"));
+    assert_true(o.json);
+    assert_string_equal(o.profile, "line-2");
+    assert_string_equal(o.serial, "SN-1");
+    assert_int_equal(o.handle, 0x81020005u);
+    assert_ok(PARSE(&o, "doctor", "--help"));
+    assert_int_equal(o.command, BM_COMMAND_DOCTOR_HELP);
+    assert_non_null(strstr(bm_options_help(BM_COMMAND_DOCTOR_HELP), "changes nothing"));
+    assert_code(PARSE(&o, "doctor", "--server", "https://ca.example"), BM_E_USAGE);
+    assert_code(PARSE(&o, "doctor", "--server", "ca.example", "--ca", "ca.crt"), BM_E_USAGE);
+    assert_code(PARSE(&o, "doctor", "--renew"), BM_E_USAGE);
+    assert_code(PARSE(&o, "doctor", "--profile", "Line 2"), BM_E_USAGE);
+    assert_code(PARSE(&o, "doctor", "--serial", "-"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "--json"), BM_E_USAGE);
+}
+
+static void test_a_value_as_itself_is_refused_and_not_repeated(void **state)
+{
+    bm_options o;
+    bm_result result = ENROLL(&o, "--serial", "SN-1", "--owner-auth", "hunter2");
+
+    (void)state;
+    assert_int_equal(result.code, BM_E_USAGE);
+    assert_null(strstr(result.detail, "hunter2"));
+    assert_non_null(strstr(result.detail, "--owner-auth"));
+    result = PARSE(&o, "show", "--endorsement-auth", "hunter2");
+    assert_int_equal(result.code, BM_E_USAGE);
+    assert_null(strstr(result.detail, "hunter2"));
 }
 
 static void test_help_and_version_need_nothing_else(void **state)
@@ -252,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_enroll_takes_all_its_options),
         cmocka_unit_test(test_enroll_has_the_documented_defaults),
         cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
+        cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),
+        cmocka_unit_test(test_a_value_as_itself_is_refused_and_not_repeated),
         cmocka_unit_test(test_help_and_version_need_nothing_else),
         cmocka_unit_test(test_help_names_every_exit_status),
         cmocka_unit_test(test_no_or_unknown_command_is_refused),

@@ -34,6 +34,8 @@ static void make_ek(soft_ek *ek, bm_ek_template_id id)
 {
     if (bm_template_ek(id)->key_type == BM_KEY_RSA3072)
         assert_ok(bm_pkey_from_private(bm_bytes_str(key_rsa3072), &ek->private_key));
+    else if (bm_template_ek(id)->key_type == BM_KEY_RSA4096)
+        assert_ok(bm_pkey_from_private(bm_bytes_str(key_rsa4096), &ek->private_key));
     else
         assert_ok(bm_pkey_generate(bm_template_ek(id)->key_type, &ek->private_key));
     finish_ek(ek, id);
@@ -93,7 +95,7 @@ static void a_credential_opens_with_its_ek_and_name(void **state)
 /* TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET have exactly these sizes, whatever leading zeros there are. */
 static void the_structures_have_the_sizes_of_the_specification(void **state)
 {
-    static const size_t seed_sizes[BM_EK_TEMPLATE_COUNT] = {2 + 256, 2 + 2 * 34, 2 + 256, 2 + 2 * 34, 2 + 2 * 50, 2 + 384};
+    static const size_t seed_sizes[BM_EK_TEMPLATE_COUNT] = {2 + 256, 2 + 2 * 34, 2 + 256, 2 + 2 * 34, 2 + 2 * 50, 2 + 384, 2 + 2 * 68, 2 + 512};
 
     (void)state;
     for (unsigned i = 0; i < BM_EK_TEMPLATE_COUNT; i++)
@@ -189,6 +191,7 @@ static void another_ek_does_not_open(void **state)
 {
     const soft_ek *const pairs[][2] = {{&eks[BM_EK_L1], &other_l1}, {&eks[BM_EK_L2], &other_l2}, {&eks[BM_EK_L1], &eks[BM_EK_H1]},
                                        {&eks[BM_EK_L2], &eks[BM_EK_H2]}, {&eks[BM_EK_H3], &eks[BM_EK_L2]},
+                                       {&eks[BM_EK_H4], &eks[BM_EK_H3]}, {&eks[BM_EK_H7], &eks[BM_EK_H6]},
                                        {&eks[BM_EK_L1], &eks[BM_EK_L2]}, {&eks[BM_EK_L2], &eks[BM_EK_L1]}};
 
     (void)state;

@@ -36,6 +36,8 @@ static void the_table_is_the_profiles(void **state)
         {"H-2", BM_KEY_ECC256, BM_HASH_SHA256, 0x000300F2, 128, BM_EK_POLICY_B, 0x01C00014, 0, 0x01C00015},
         {"H-3", BM_KEY_ECC384, BM_HASH_SHA384, 0x000300F2, 256, BM_EK_POLICY_B, 0x01C00016, 0, 0x01C00017},
         {"H-6", BM_KEY_RSA3072, BM_HASH_SHA384, 0x000300F2, 256, BM_EK_POLICY_B, 0x01C0001C, 0, 0x01C0001D},
+        {"H-4", BM_KEY_ECC521, BM_HASH_SHA512, 0x000300F2, 256, BM_EK_POLICY_B, 0x01C00018, 0, 0x01C00019},
+        {"H-7", BM_KEY_RSA4096, BM_HASH_SHA384, 0x000300F2, 256, BM_EK_POLICY_B, 0x01C0001E, 0, 0x01C0001F},
     };
 
     (void)state;
@@ -69,7 +71,7 @@ static bm_digest extend(bm_hash_alg alg, bm_bytes old, const char *hex, bm_bytes
 
 /*
  * Derived here from the commands: A is PolicySecret (0x151) of TPM_RH_ENDORSEMENT with an empty policyRef; C is PolicyAuthorizeNV (0x192)
- * of the Name of the profile's index I-1 or I-2 (01C07F01, 01C07F02; policy A; attributes 0x220F1008); B is PolicyOR (0x171) of A and C.
+ * of the Name of the profile's index I-1, I-2 or I-3 (01C07F01 to 01C07F03; policy A; attributes 0x220F1008); B is PolicyOR (0x171) of A and C.
  */
 static void the_policies_are_those_of_their_commands(void **state)
 {
@@ -81,11 +83,12 @@ static void the_policies_are_those_of_their_commands(void **state)
     } rows[] = {
         {BM_HASH_SHA256, "01c07f01000b220f10080020", "0022"},
         {BM_HASH_SHA384, "01c07f02000c220f10080030", "0032"},
+        {BM_HASH_SHA512, "01c07f03000d220f10080040", "0042"},
     };
     const bm_bytes none = bm_bytes_of(NULL, 0);
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         bm_hash_alg alg = rows[i].alg;
         bm_bytes start = bm_bytes_of(zeros, bm_hash_size(alg));
         bm_digest a, b, c, index;
@@ -107,13 +110,12 @@ static void the_policies_are_those_of_their_commands(void **state)
     }
 }
 
-static void other_hashes_have_no_policy(void **state)
+static void without_a_hash_there_is_no_policy(void **state)
 {
     (void)state;
-    assert_int_equal(bm_template_policy_a(BM_HASH_SHA512).size, 0);
-    assert_int_equal(bm_template_policy_b(BM_HASH_SHA512).size, 0);
-    assert_int_equal(bm_template_policy_c(BM_HASH_SHA512).size, 0);
     assert_int_equal(bm_template_policy_a(BM_HASH_NONE).size, 0);
+    assert_int_equal(bm_template_policy_b(BM_HASH_NONE).size, 0);
+    assert_int_equal(bm_template_policy_c(BM_HASH_NONE).size, 0);
 }
 
 static void an_ek_of_each_template_is_recognised_as_that_one(void **state)
@@ -285,7 +287,7 @@ static void an_ek_is_not_written_with_a_key_of_another_type(void **state)
 /* The profile, B.3 and B.4: zero bytes of the key's size in the low range, nothing in the high range (the oracle test has every byte). */
 static void unique_is_zeros_in_the_low_range_and_empty_in_the_high_one(void **state)
 {
-    static const size_t unique_sizes[BM_EK_TEMPLATE_COUNT] = {2 + 256, 2 * (2 + 32), 2, 4, 4, 2};
+    static const size_t unique_sizes[BM_EK_TEMPLATE_COUNT] = {2 + 256, 2 * (2 + 32), 2, 4, 4, 2, 4, 2};
 
     (void)state;
     for (unsigned i = 0; i < BM_EK_TEMPLATE_COUNT; i++) {
@@ -444,7 +446,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_the_profiles),
         cmocka_unit_test(the_policies_are_those_of_their_commands),
-        cmocka_unit_test(other_hashes_have_no_policy),
+        cmocka_unit_test(without_a_hash_there_is_no_policy),
         cmocka_unit_test(an_ek_of_each_template_is_recognised_as_that_one),
         cmocka_unit_test(an_ek_that_a_tpm_made_is_recognised_and_rebuilt),
         cmocka_unit_test(an_ek_with_stripped_coordinates_is_recognised),

@@ -77,7 +77,7 @@ static void a_genuine_device_is_judged_good_and_its_credential_opens(void **stat
         bm_ek_template_id ek;
         bm_key_type ik;
     } pairs[] = {{BM_EK_L1, BM_KEY_ECC256}, {BM_EK_L2, BM_KEY_RSA2048}, {BM_EK_H1, BM_KEY_ECC384}, {BM_EK_H2, BM_KEY_ECC256},
-                 {BM_EK_H3, BM_KEY_ECC256}};
+                 {BM_EK_H3, BM_KEY_ECC256}, {BM_EK_H6, BM_KEY_ECC256}, {BM_EK_H4, BM_KEY_ECC384}, {BM_EK_H7, BM_KEY_RSA2048}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {

@@ -1,0 +1,14 @@
+/* What the doctor finds at the TPM's persistent handles and NV indices. */
+#ifndef BM_AGENT_DOCTOR_HANDLES_H
+#define BM_AGENT_DOCTOR_HANDLES_H
+
+#include "agent/findings.h"
+#include "agent/options.h"
+
+/*
+ * "persistent", "handle" and "nv": who has what, and whether there is room. `ik` becomes the identity key at the handle of the options, or of
+ * BM_KEY_NONE. BM_E_TPM...
+ */
+BM_RESULT bm_doctor_handles_find(bm_findings *findings, bm_tpm_context *tpm, const bm_options *options, bm_pubkey *ik);
+
+#endif
