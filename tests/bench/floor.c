@@ -91,11 +91,11 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void init(floor_pair *pair, const char *ek, const char *ik)
+static void init(floor_pair *pair, const char *ek, const char *ik, unsigned warm)
 {
     floor_pair_init(pair, strcmp(ek, "rsa2048") == 0 ? BM_EK_L1 : BM_EK_L2, bm_pubkey_type_by_name(bm_bytes_str(ik)));
-    for (size_t i = 0; i < COUNT; i++) /* warm */
-        (void)measure(&operations[i], pair, ROUNDS);
+    for (size_t i = 0; i < COUNT; i++)
+        (void)measure(&operations[i], pair, warm);
 }
 
 /* The medians of every operation. */
@@ -136,7 +136,7 @@ static int table(void)
 
     (void)printf("%-42s", "The floor: us of CPU time a device");
     for (size_t i = 0; i < PAIRS; i++) {
-        init(&pair, pairs[i].ek, pairs[i].ik);
+        init(&pair, pairs[i].ek, pairs[i].ik, ROUNDS);
         run(&pair, medians[i]);
         floor_pair_fini(&pair);
         (void)printf(" %*s+%s", 14 - (int)strlen(pairs[i].ik), pairs[i].ek, pairs[i].ik);
@@ -162,7 +162,7 @@ static int sums(const char *ek, const char *ik)
     double medians[COUNT];
     floor_pair pair;
 
-    init(&pair, ek, ik);
+    init(&pair, ek, ik, ROUNDS);
     while (getchar() != EOF) {
         run(&pair, medians);
         (void)printf("%.1f\n", sum(medians));
@@ -176,7 +176,7 @@ static int count(const char *ek, const char *ik, unsigned rounds)
 {
     floor_pair pair;
 
-    init(&pair, ek, ik);
+    init(&pair, ek, ik, 2);
     INSTRUMENT_BEGIN();
     for (size_t i = 0; i < COUNT; i++)
         (void)measure(&operations[i], &pair, rounds);

@@ -42,7 +42,6 @@ pair() {
     done
     burst_end
     helpers_end floor
-    # The middle of an array of n that is sorted.
     awk -v n="$devices" -v title="EK $1, IK $2" '
         FILENAME ~ /floors$/ { floor[NR - 1] = $1; next }
         { part[$2] += $3 / n; all[$1] += $3 / n }
