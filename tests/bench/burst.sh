@@ -4,7 +4,8 @@
 #
 #   burst_vendor SERVER                      a TPM vendor for the devices, whom the server's CA trusts
 #   burst_begin SERVER EK IK AT_ONCE COUNT   so many devices at once, ready to be provisioned COUNT times each
-#   burst_run SERVER FILE                    each of them does; FILE has a role and nanoseconds a line: what the server's processes took
+#   burst_run SERVER FILE                    each of them does; FILE says what the server's processes took: a role, nanoseconds, and how
+#                                            many ticks of the clock found it in user space and in the kernel, a line
 #   burst_end                                the devices are gone
 
 burst_vendor() {
@@ -12,13 +13,13 @@ burst_vendor() {
     lab_ctl "$1" trust add --class discrete "$LAB/vendor.crt" >/dev/null
 }
 
-# burst_cpu SERVER: the CPU time of each process of birthmarkd so far: its role and nanoseconds, one line each.
+# burst_cpu SERVER: the CPU time of each process of birthmarkd so far, in the same form.
 burst_cpu() {
     local pid monitor=${LAB_PID[server-$1]}
     for pid in "$monitor" $(pgrep -P "$monitor"); do
-        printf '%s %s\n' "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n '/^-x$/{n;p}' | grep . || echo monitor)" \
-            "$(cut -d' ' -f1 "/proc/$pid/schedstat")"
-    done | awk '{ t[$1] += $2 } END { for (r in t) print r, t[r] }' | sort
+        printf '%s %s %s\n' "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n '/^-x$/{n;p}' | grep . || echo monitor)" \
+            "$(cut -d' ' -f1 "/proc/$pid/schedstat")" "$(cut -d' ' -f14,15 "/proc/$pid/stat")"
+    done | awk '{ t[$1] += $2; u[$1] += $3; s[$1] += $4 } END { for (r in t) print r, t[r], u[r], s[r] }' | sort
 }
 
 # helpers_start NAME COMMAND...: a program that says a line each time that it has done its work, which it does for each byte of its
@@ -109,7 +110,7 @@ burst_run() {
     burst_cpu "$1" >"$LAB/before"
     helpers_go device
     burst_cpu "$1" >"$LAB/after"
-    join "$LAB/before" "$LAB/after" | awk '{ print $1, $3 - $2 }' >"$2"
+    join "$LAB/before" "$LAB/after" | awk '{ print $1, $5 - $2, $6 - $3, $7 - $4 }' >"$2"
 }
 
 burst_end() {

@@ -44,7 +44,7 @@ pair() {
     helpers_end floor
     awk -v n="$devices" -v title="EK $1, IK $2" '
         FILENAME ~ /floors$/ { floor[NR - 1] = $1; next }
-        { part[$2] += $3 / n; all[$1] += $3 / n }
+        { part[$2] += $3 / n; all[$1] += $3 / n; user += $4; kernel += $5 }
         END {
             for (count = 0; count in all; count++) {
                 ratio[count] = all[count] / ((floor[count] + floor[count + 1]) / 2)
@@ -55,8 +55,9 @@ pair() {
                 for (j = i; j > 0 && ratio[j - 1] > ratio[j]; j--) { t = ratio[j]; ratio[j] = ratio[j - 1]; ratio[j - 1] = t }
             for (role in part)
                 parts = parts sprintf(" %s %.2f", role, part[role] / count / 1e6)
-            printf "%-24s %.2f ms; floor %.2f ms; ratio %.2f (%.2f to %.2f);%s\n", title, server / count / 1e6, lowest / count / 1e6,
-                ratio[int(count / 2)], ratio[0], ratio[count - 1], parts
+            printf "%-24s %.2f ms; floor %.2f ms; ratio %.2f (%.2f to %.2f);%s; %.0f%% of it in the kernel\n", title, server / count / 1e6, lowest / count / 1e6,
+                ratio[int(count / 2)], ratio[0], ratio[count - 1], parts,
+                100 * kernel / (user + kernel > 0 ? user + kernel : 1)
         }' "$LAB/floors" "$LAB/bursts"
 }
 

@@ -3,8 +3,8 @@
  *
  *   bench_work EK IK ROUNDS   so many times WORK_AT_ONCE devices, after one round that is not counted
  *
- * It says how many devices were counted. Run by valgrind's callgrind (tools/instructions), it counts instructions; run as it is, it shows that
- * all of this works.
+ * It says how many devices were counted, and the microseconds of CPU time a device that each of the three took: in user space and in the kernel, without the
+ * ways between processes. Run by valgrind's callgrind (tools/instructions), instructions are counted.
  */
 #include "work.h"
 
@@ -12,6 +12,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #define PATIENCE 6000 /* waits of 10 ms without any progress */
 
@@ -44,7 +45,33 @@ static size_t turn_connections(work_connection *connections, bool *moved)
     return open;
 }
 
-static void provision(work_processes *w, SSL_CTX *ctx, swarm_device *devices)
+/* The turns of the three, and the CPU time that each took so far, in microseconds. */
+typedef struct {
+    const char *name;
+    void (*turn)(work_processes *w);
+    double spent;
+} process;
+#define PROCESSES 3
+
+static double cpu_time(void)
+{
+    struct timespec time;
+
+    WORK_MUST(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static void turn_processes(work_processes *w, process processes[PROCESSES])
+{
+    for (size_t i = 0; i < PROCESSES; i++) {
+        double from = cpu_time();
+
+        processes[i].turn(w);
+        processes[i].spent += cpu_time() - from;
+    }
+}
+
+static void provision(work_processes *w, SSL_CTX *ctx, swarm_device *devices, process processes[PROCESSES])
 {
     work_connection connections[WORK_AT_ONCE];
     unsigned patience = PATIENCE;
@@ -55,15 +82,31 @@ static void provision(work_processes *w, SSL_CTX *ctx, swarm_device *devices)
     while (turn_connections(connections, &moved) > 0) {
         patience = moved ? PATIENCE : patience - 1;
         WORK_MUST(patience > 0);
-        work_server_turn(w);
-        work_keeper_turn(w);
-        work_ledger_turn(w);
+        turn_processes(w, processes);
         if (!moved)
             await(w, connections);
     }
     for (size_t i = 0; i < WORK_AT_ONCE; i++)
         work_connection_end(&connections[i]);
-    work_server_turn(w);
+    turn_processes(w, processes);
+}
+
+/* So many rounds, after one that is for warming up; and what they took. */
+static void run(work_processes *w, SSL_CTX *ctx, swarm_device *devices, unsigned rounds)
+{
+    process processes[PROCESSES] = {{"server", work_server_turn, 0}, {"ledger", work_ledger_turn, 0}, {"keeper", work_keeper_turn, 0}};
+    unsigned count = rounds * WORK_AT_ONCE;
+
+    provision(w, ctx, devices, processes);
+    for (size_t i = 0; i < PROCESSES; i++)
+        processes[i].spent = 0;
+    INSTRUMENT_BEGIN();
+    for (unsigned i = 0; i < rounds; i++)
+        provision(w, ctx, devices, processes);
+    INSTRUMENT_END();
+    (void)printf("devices %u\n", count);
+    for (size_t i = 0; i < PROCESSES; i++)
+        (void)printf("%s %.1f\n", processes[i].name, processes[i].spent / count);
 }
 
 int main(int argc, char **argv)
@@ -84,12 +127,7 @@ int main(int argc, char **argv)
         swarm_device_init(&devices[i], &vendor, strcmp(argv[1], "rsa2048") == 0 ? BM_EK_L1 : BM_EK_L2,
                           bm_pubkey_type_by_name(bm_bytes_str(argv[2])), "WORK-1");
     work_processes_init(&w, &vendor);
-    provision(&w, ctx, devices);
-    INSTRUMENT_BEGIN();
-    for (unsigned i = 0; i < rounds; i++)
-        provision(&w, ctx, devices);
-    INSTRUMENT_END();
-    (void)printf("devices %u\n", rounds * WORK_AT_ONCE);
+    run(&w, ctx, devices, rounds);
     work_processes_fini(&w);
     for (size_t i = 0; i < WORK_DEVICES; i++)
         swarm_device_fini(&devices[i]);
