@@ -28,7 +28,7 @@ static const operation operations[] = {
     {"  the same by a vendor's RSA-2048 key", floor_ekc_verify_rsa, 1, true},
     {"the credential, its key made", floor_credential_make, 1, false},
     {"the certificate's signature", floor_certificate_sign, 1, false},
-    {"three HMACs, the hashes of the parameters", floor_hash_all, 1, false},
+    {"two HMACs, the hashes of the parameters", floor_hash_all, 1, false},
     {"a row on disk, in a group of 64", floor_row_write, FLOOR_GROUP, false},
 };
 #define COUNT (sizeof(operations) / sizeof(operations[0]))
