@@ -118,9 +118,10 @@ void floor_row_init(floor_row *row);
 void floor_row_fini(floor_row *row);
 
 /*
- * The operations, once each. They are counted by their names (tools/instructions), so none may be inlined: the server's side of a handshake (one of its two turns;
- * floor_tls_meet is the client's), the CSR's signature under a key made for it, the EK certificate's signature, the credential, the
- * certificate's signature, the ticket's HMAC and the hashes of the parameters for each of the two calls, FLOOR_GROUP rows and their commit.
+ * The operations, once each. They are counted by their names (tools/instructions), so none may be inlined: the server's side of a
+ * handshake (one of its two turns, true at the second; floor_tls_meet is the client's), the CSR's signature under a key made for it, the EK
+ * certificate's signature, the credential, the certificate's signature, the ticket's HMAC and the hashes of the parameters for each of the
+ * two calls, FLOOR_GROUP rows and their commit.
  */
 bool floor_tls_serve(floor_tls *tls);
 void floor_tls_meet(floor_tls *tls);

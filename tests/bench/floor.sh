@@ -1,7 +1,7 @@
 #!/bin/bash
-# How far the server is from what a provisioning costs at best: the floor's table (floor.h), and for each pair of keys the server's CPU a device, 16
-# devices at once, beside the floor of the same moment. Run by `meson test --benchmark`; prints tables. Nothing is asserted:
-# machines differ, and this one may be shared. The floor is measured before and after each burst, and on every core at once, since a burst
+# How far the server is from what a provisioning costs at best: the floor's table (floor.h), and for each pair of keys the server's
+# CPU a device, 16 devices at once, beside the floor of the same moment. Run by `meson test --benchmark`; prints tables. Nothing is
+# asserted: machines differ, and this one may be shared. The floor is measured before and after each burst, and on every core at once, since a burst
 # keeps every core busy too: read the ratios, not the microseconds.
 #
 #   floor.sh [BURSTS [DEVICES OF A BURST]]
@@ -55,8 +55,8 @@ pair() {
                 for (j = i; j > 0 && ratio[j - 1] > ratio[j]; j--) { t = ratio[j]; ratio[j] = ratio[j - 1]; ratio[j - 1] = t }
             for (role in part)
                 parts = parts sprintf(" %s %.2f", role, part[role] / count / 1e6)
-            printf "%-24s %.2f ms; floor %.2f ms; ratio %.2f (%.2f to %.2f);%s; %.0f%% of it in the kernel\n", title, server / count / 1e6, lowest / count / 1e6,
-                ratio[int(count / 2)], ratio[0], ratio[count - 1], parts,
+            printf "%-24s %.2f ms; floor %.2f ms; ratio %.2f (%.2f to %.2f);%s; %.0f%% of it in the kernel\n", title,
+                server / count / 1e6, lowest / count / 1e6, ratio[int(count / 2)], ratio[0], ratio[count - 1], parts,
                 100 * kernel / (user + kernel > 0 ? user + kernel : 1)
         }' "$LAB/floors" "$LAB/bursts"
 }

@@ -3,8 +3,8 @@
  *
  *   bench_work EK IK ROUNDS   so many times WORK_AT_ONCE devices, after one round that is not counted
  *
- * It says how many devices were counted, and the microseconds of CPU time a device that each of the three took: in user space and in the kernel, without the
- * ways between processes. Run by valgrind's callgrind (tools/instructions), instructions are counted.
+ * It says how many devices were counted, and the microseconds of CPU time a device that each of the three took: in user space and in
+ * the kernel, without changing from process to process. Run by valgrind's callgrind (tools/instructions), instructions are counted.
  */
 #include "work.h"
 

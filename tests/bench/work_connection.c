@@ -34,7 +34,9 @@ static void post(work_connection *c, bm_call call)
     BM_AUTO_BUF bytes = BM_BUF_EMPTY;
 
     WORK_OK(bm_request_put(call, &c->device->made.request, &body));
-    WORK_OK(bm_buf_putf(&bytes, "POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+    WORK_OK(bm_buf_putf(&bytes,
+                        "POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nContent-Type: application/json\r\n"
+                        "Content-Length: %zu\r\n\r\n",
                         call == BM_CALL_CHALLENGE ? "getChallenge" : "getCertificate", body.size));
     WORK_OK(bm_buf_put(&bytes, bm_buf_view(&body)));
     /* A request is less than the socket takes. */

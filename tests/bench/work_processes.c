@@ -123,7 +123,10 @@ static void load_anchors(work_processes *w)
     }
 }
 
-/* The clock of deadlines stands still (the linker puts this in its place): under valgrind everything is slow, and requests to keeper and ledger would be repeated. */
+/*
+ * The clock of deadlines stands still (the linker puts this in its place): under valgrind everything is slow, and requests to keeper and
+ * ledger would be repeated.
+ */
 int64_t __wrap_bm_process_now_ms(void);
 int64_t __wrap_bm_process_now_ms(void)
 {
