@@ -17,7 +17,7 @@ lab_server_key bench total_rate 0
 lab_server bench
 burst_vendor bench
 
-"$BENCH_FLOOR" table
+TMPDIR=$LAB "$BENCH_FLOOR" table
 printf '\nThe server: ms of CPU time a device, and how many times the floor that is (median, least and most of %d bursts)\n' "$bursts"
 
 # floors: the mean of the last figure of each floor, in nanoseconds, appended to $LAB/floors.
@@ -31,7 +31,7 @@ pair() {
     local i
     rm -f "$LAB/floors" "$LAB/bursts" "$LAB"/floor.*
     for ((i = 0; i < $(nproc); i++)); do
-        helpers_start floor "$BENCH_FLOOR" sum "$1" "$2"
+        helpers_start floor env TMPDIR="$LAB" "$BENCH_FLOOR" sum "$1" "$2"
     done
     burst_begin bench "$1" "$2" "$at_once" $((devices / at_once))
     floors
