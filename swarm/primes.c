@@ -13,7 +13,7 @@ struct bm_swarm_primes {
     BIGNUM *prime[BM_SWARM_PRIME_COUNT];
     BIGNUM *d[BM_SWARM_PRIME_COUNT]; /* 65537^-1 mod p-1 */
     BN_MONT_CTX *mont[BM_SWARM_PRIME_COUNT];
-    BIGNUM *inverse[BM_SWARM_PRIME_COUNT][BM_SWARM_PRIME_COUNT]; /* [i][j], i < j: p_i^-1 mod p_j, in Montgomery's form */
+    BIGNUM *inverse[BM_SWARM_PRIME_COUNT][BM_SWARM_PRIME_COUNT]; /* see inverse_of */
     /* What a private operation works with. */
     BIGNUM *in;
     BIGNUM *part[BM_SWARM_FACTORS_MAX];
@@ -138,19 +138,6 @@ static BM_RESULT load_one(bm_swarm_primes *primes, size_t i, bm_bytes bytes)
     return bm_ok();
 }
 
-/* The inverses of a prime modulo those above it. */
-static BM_RESULT load_inverses(bm_swarm_primes *primes, size_t i)
-{
-    for (size_t j = i + 1; j < BM_SWARM_PRIME_COUNT; j++) {
-        BIGNUM *inverse = BN_mod_inverse(NULL, primes->prime[i], primes->prime[j], primes->ctx);
-
-        primes->inverse[i][j] = inverse;
-        BM_CHECK(inverse != NULL, BM_E_MALFORMED, "two numbers that have a factor in common are no primes");
-        BM_CHECK(BN_to_montgomery(inverse, inverse, primes->mont[j], primes->ctx) == 1, BM_E_INTERNAL, "a prime cannot be made ready");
-    }
-    return bm_ok();
-}
-
 static BM_RESULT load_all(bm_swarm_primes *primes, bm_bytes bytes)
 {
     bool room = (primes->ctx = BN_CTX_new()) != NULL && (primes->in = BN_new()) != NULL && (primes->sum = BN_new()) != NULL &&
@@ -169,8 +156,6 @@ static BM_RESULT load_all(bm_swarm_primes *primes, bm_bytes bytes)
                      "the primes are not in ascending order");
         BM_TRY(load_one(primes, i, one));
     }
-    for (size_t i = 0; i < BM_SWARM_PRIME_COUNT; i++)
-        BM_TRY(load_inverses(primes, i));
     return bm_ok();
 }
 
@@ -252,6 +237,22 @@ BM_RESULT bm_swarm_primes_public(const bm_swarm_primes *primes, const bm_swarm_c
     return bm_pubkey_from_rsa(bm_bytes_of(modulus, size), BM_BYTES_ARRAY(exponent), key);
 }
 
+/* p_i^-1 mod p_j in Montgomery's form, i below j; made when it is needed for the first time, NULL when it cannot be. */
+static const BIGNUM *inverse_of(bm_swarm_primes *primes, size_t i, size_t j)
+{
+    BIGNUM **place = &primes->inverse[i][j];
+
+    if (*place == NULL)
+        *place = BN_mod_inverse(NULL, primes->prime[i], primes->prime[j], primes->ctx);
+    else
+        return *place;
+    if (*place != NULL && BN_to_montgomery(*place, *place, primes->mont[j], primes->ctx) != 1) {
+        BN_free(*place);
+        *place = NULL;
+    }
+    return *place;
+}
+
 /* part[j] becomes digit j of the result in the mixed radix p_0, p_0 p_1, ... (Garner's algorithm). */
 static bool find_digit(bm_swarm_primes *primes, const bm_swarm_choice *choice, size_t j)
 {
@@ -260,9 +261,12 @@ static bool find_digit(bm_swarm_primes *primes, const bm_swarm_choice *choice, s
     bool good = BN_nnmod(primes->term, primes->in, primes->prime[own], primes->ctx) == 1 &&
                 BN_mod_exp_mont(digit, primes->term, primes->d[own], primes->prime[own], primes->ctx, primes->mont[own]) == 1;
 
-    for (size_t i = 0; good && i < j; i++)
-        good = BN_mod_sub(primes->term, digit, primes->part[i], primes->prime[own], primes->ctx) == 1 &&
-               BN_mod_mul_montgomery(digit, primes->term, primes->inverse[choice->factors[i]][own], primes->mont[own], primes->ctx) == 1;
+    for (size_t i = 0; good && i < j; i++) {
+        const BIGNUM *inverse = inverse_of(primes, choice->factors[i], own);
+
+        good = inverse != NULL && BN_mod_sub(primes->term, digit, primes->part[i], primes->prime[own], primes->ctx) == 1 &&
+               BN_mod_mul_montgomery(digit, primes->term, inverse, primes->mont[own], primes->ctx) == 1;
+    }
     return good;
 }
 
