@@ -12,7 +12,7 @@
 #define PATIENCE (30000 * MS)  /* for connecting, and for a call */
 #define AWAY_FIRST (100 * MS)  /* doubled each time */
 #define AWAY_LONGEST (2000 * MS)
-#define BUSY_FIRST 500         /* milliseconds, where the server does not say how long */
+#define BUSY (1000 * MS)       /* where a server that has too much to do does not say how long */
 #define STRANGER_TRIES 5       /* for a server that was never reached */
 #define HOPELESS 10            /* so many good devices failed, and none succeeded: all others would, too */
 
@@ -121,7 +121,9 @@ static void try_again(bm_swarm_slot *slot, bm_swarm_link_end end, const char *re
         give_up(slot, end, reason);
         return;
     }
-    if (slot->tries < 5)
+    if (end == BM_SWARM_LINK_CUT_OFF)
+        wait = BUSY; /* docs/protocol.md: as if it had been told so */
+    else if (slot->tries < 5)
         wait = (AWAY_FIRST << slot->tries) < AWAY_LONGEST ? AWAY_FIRST << slot->tries : AWAY_LONGEST;
     slot->tries++;
     work->figures->retried[end]++;
@@ -243,7 +245,7 @@ static void on_problem(bm_swarm_slot *slot, const bm_swarm_http_reply *reply)
 static void on_busy(bm_swarm_slot *slot, const bm_swarm_http_reply *reply)
 {
     bm_swarm_figures *figures = slot->work->figures;
-    int64_t wait = reply->retry_after > 0 ? reply->retry_after * 1000 * MS : BUSY_FIRST * MS;
+    int64_t wait = reply->retry_after > 0 ? reply->retry_after * 1000 * MS : BUSY;
 
     if (slot->tries + 1 >= slot->work->options->tries) {
         on_problem(slot, reply);
