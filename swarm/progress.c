@@ -3,6 +3,7 @@
 #include "swarm/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define SECOND INT64_C(1000000000)
@@ -30,10 +31,13 @@ static void show(bm_swarm_progress *progress, const char *line)
     progress->shown = progress->in_place;
 }
 
-/* The seconds that the rest takes, if it goes on like this since the beginning. */
-static double rest_of(const bm_swarm_progress *progress, int64_t now, uint64_t done, uint64_t of)
+/* Appends how long the rest takes, if it goes on like this since the beginning. */
+static void add_rest(const bm_swarm_progress *progress, int64_t now, uint64_t done, uint64_t of, char *line, size_t room)
 {
-    return done == 0 || done >= of ? 0 : (double)(now - progress->began) / 1e9 * (double)(of - done) / (double)done;
+    size_t used = strlen(line);
+
+    if (done > 0 && done < of)
+        (void)snprintf(line + used, room - used, ", about %.0f s more", (double)(now - progress->began) / 1e9 * (double)(of - done) / (double)done);
 }
 
 void bm_swarm_progress_made(bm_swarm_progress *progress, size_t made, size_t of)
@@ -43,7 +47,8 @@ void bm_swarm_progress_made(bm_swarm_progress *progress, size_t made, size_t of)
 
     if (!is_time(progress, now))
         return;
-    (void)snprintf(line, sizeof(line), "making devices: %zu of %zu, about %.0f s more", made, of, rest_of(progress, now, made, of));
+    (void)snprintf(line, sizeof(line), "making devices: %zu of %zu", made, of);
+    add_rest(progress, now, made, of, line, sizeof(line));
     show(progress, line);
 }
 
@@ -58,10 +63,11 @@ void bm_swarm_progress_run(bm_swarm_progress *progress, const bm_swarm_figures *
         return;
     for (size_t i = 0; i < BM_SWARM_LINK_END_COUNT; i++)
         retried += figures->retried[i];
-    (void)snprintf(line, sizeof(line), "%llu of %llu devices, %.0f a second, %llu at work, %llu failed, %llu tried again, about %.0f s more",
+    (void)snprintf(line, sizeof(line), "%llu of %llu devices, %.0f a second, %llu at work, %llu failed, %llu tried again",
                    (unsigned long long)done, (unsigned long long)figures->devices,
                    (double)(done - progress->before) / ((double)(now - progress->before_ns) / 1e9), (unsigned long long)active,
-                   (unsigned long long)figures->failed, (unsigned long long)retried, rest_of(progress, now, done, figures->devices));
+                   (unsigned long long)figures->failed, (unsigned long long)retried);
+    add_rest(progress, now, done, figures->devices, line, sizeof(line));
     progress->before = done;
     progress->before_ns = now;
     show(progress, line);
