@@ -80,7 +80,7 @@ BM_RESULT bm_swarm_tls_new(const char *ca, const bm_swarm_url *url, bm_swarm_tls
 }
 
 /* Which name the certificate must have. */
-static bool set_name(const bm_swarm_tls *tls, SSL *ssl)
+static bool set_name(bm_swarm_tls *tls, SSL *ssl)
 {
     if (tls->url.is_address)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), tls->url.host) == 1;
