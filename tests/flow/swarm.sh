@@ -231,12 +231,12 @@ outage)
 
     lab_say "a server with limits: what is refused for the moment is tried again when it says"
     lab_server_stop one
-    lab_server_key one address_rate 300
-    lab_server_key one address_burst 100
+    lab_server_key one address_rate 30
+    lab_server_key one address_burst 3
     lab_server_key one processes 1
     lab_server one
-    swarm --devices 200 --concurrency 100
-    wants 0 provisioned 200 failed 0
+    swarm --devices 60 --concurrency 60
+    wants 0 provisioned 60 failed 0
     (($(figure retries.429) + $(figure retries.cut-off) > 0)) || lab_die "nothing was limited"
     ;;
 esac
