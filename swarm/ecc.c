@@ -36,22 +36,31 @@ void bm_swarm_ecc_freep(bm_swarm_ecc **curve)
     *curve = NULL;
 }
 
-BM_RESULT bm_swarm_ecc_new(bm_key_type type, bm_swarm_ecc **curve)
+static BM_RESULT fill(bm_swarm_ecc *made, bm_key_type type)
 {
-    BM_AUTO(bm_swarm_ecc_freep) bm_swarm_ecc *made = NULL;
-
-    BM_CHECK(type == BM_KEY_ECC256 || type == BM_KEY_ECC384, BM_E_INTERNAL, "no curve of an EK");
-    made = calloc(1, sizeof(*made));
-    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->type = type;
     made->group = EC_GROUP_new_by_curve_name(type == BM_KEY_ECC256 ? NID_X9_62_prime256v1 : NID_secp384r1);
     BM_CHECK(made->group != NULL && (made->point = EC_POINT_new(made->group)) != NULL &&
                  (made->result = EC_POINT_new(made->group)) != NULL && (made->ctx = BN_CTX_new()) != NULL &&
                  (made->number = BN_new()) != NULL && (made->x = BN_new()) != NULL && (made->y = BN_new()) != NULL,
              BM_E_NO_MEMORY, NULL);
-    *curve = made;
-    made = NULL;
     return bm_ok();
+}
+
+BM_RESULT bm_swarm_ecc_new(bm_key_type type, bm_swarm_ecc **curve)
+{
+    bm_swarm_ecc *made;
+    bm_result result;
+
+    BM_CHECK(type == BM_KEY_ECC256 || type == BM_KEY_ECC384, BM_E_INTERNAL, "no curve of an EK");
+    made = calloc(1, sizeof(*made));
+    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
+    result = fill(made, type);
+    if (result.code == BM_OK)
+        *curve = made;
+    else
+        bm_swarm_ecc_free(made);
+    return result;
 }
 
 BM_RESULT bm_swarm_ecc_make(bm_swarm_ecc *curve, uint8_t *secret, size_t size, bm_pubkey *key)

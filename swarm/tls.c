@@ -69,14 +69,17 @@ static BM_RESULT configure(bm_swarm_tls *tls, const char *ca)
 
 BM_RESULT bm_swarm_tls_new(const char *ca, const bm_swarm_url *url, bm_swarm_tls **tls)
 {
-    BM_AUTO(bm_swarm_tls_freep) bm_swarm_tls *made = calloc(1, sizeof(*made));
+    bm_swarm_tls *made = calloc(1, sizeof(*made));
+    bm_result result;
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->url = *url;
-    BM_TRY(configure(made, ca));
-    *tls = made;
-    made = NULL;
-    return bm_ok();
+    result = configure(made, ca);
+    if (result.code == BM_OK)
+        *tls = made;
+    else
+        bm_swarm_tls_free(made);
+    return result;
 }
 
 /* Which name the certificate must have. */

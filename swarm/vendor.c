@@ -15,34 +15,51 @@ void bm_swarm_vendor_fini(bm_swarm_vendor *vendor)
     *vendor = (bm_swarm_vendor){0};
 }
 
-BM_RESULT bm_swarm_vendor_make(const char *name, int64_t now, bm_swarm_vendor *vendor)
+/* Hands out what was made, or frees it. */
+static BM_RESULT hand_out(bm_result result, bm_swarm_vendor *made, bm_swarm_vendor *vendor)
 {
-    BM_AUTO(bm_swarm_vendor_fini) bm_swarm_vendor made = {0};
+    if (result.code == BM_OK)
+        *vendor = *made;
+    else
+        bm_swarm_vendor_fini(made);
+    return result;
+}
+
+static BM_RESULT make(const char *name, int64_t now, bm_swarm_vendor *made)
+{
     BM_AUTO_BUF der = BM_BUF_EMPTY;
     bm_ca_options options = {.common_name = name, .not_before = now - DAY, .not_after = now + YEARS_20};
 
     BM_TRY(bm_random(options.serial, sizeof(options.serial)));
     options.serial[0] = (uint8_t)((options.serial[0] & 0x7F) | 0x40);
-    BM_TRY(bm_pkey_generate(BM_KEY_ECC256, &made.key));
-    BM_TRY(bm_ca_self_signed(made.key, &options, &der));
-    BM_TRY(bm_ca_parse(bm_buf_view(&der), &made.ca));
-    *vendor = made;
-    made = (bm_swarm_vendor){0};
+    BM_TRY(bm_pkey_generate(BM_KEY_ECC256, &made->key));
+    BM_TRY(bm_ca_self_signed(made->key, &options, &der));
+    return bm_ca_parse(bm_buf_view(&der), &made->ca);
+}
+
+BM_RESULT bm_swarm_vendor_make(const char *name, int64_t now, bm_swarm_vendor *vendor)
+{
+    bm_swarm_vendor made = {0};
+
+    return hand_out(make(name, now, &made), &made, vendor);
+}
+
+static BM_RESULT load(bm_bytes key, bm_bytes certificate, bm_swarm_vendor *made)
+{
+    bm_pubkey public_key;
+
+    BM_TRY(bm_result_as(bm_pkey_from_private(key, &made->key), BM_E_MALFORMED));
+    BM_TRY(bm_ca_parse(certificate, &made->ca));
+    BM_TRY(bm_pkey_public(made->key, &public_key));
+    BM_CHECK(bm_pubkey_equal(&public_key, &made->ca.key), BM_E_MALFORMED, "the vendor's key is not the one of its certificate");
     return bm_ok();
 }
 
 BM_RESULT bm_swarm_vendor_load(bm_bytes key, bm_bytes certificate, bm_swarm_vendor *vendor)
 {
-    BM_AUTO(bm_swarm_vendor_fini) bm_swarm_vendor made = {0};
-    bm_pubkey public_key;
+    bm_swarm_vendor made = {0};
 
-    BM_TRY(bm_result_as(bm_pkey_from_private(key, &made.key), BM_E_MALFORMED));
-    BM_TRY(bm_ca_parse(certificate, &made.ca));
-    BM_TRY(bm_pkey_public(made.key, &public_key));
-    BM_CHECK(bm_pubkey_equal(&public_key, &made.ca.key), BM_E_MALFORMED, "the vendor's key is not the one of its certificate");
-    *vendor = made;
-    made = (bm_swarm_vendor){0};
-    return bm_ok();
+    return hand_out(load(key, certificate, &made), &made, vendor);
 }
 
 /* Appends one attribute of the TPM's description, 2.23.133.2.n (TCG EK Credential Profile, 3.1.2). */
