@@ -14,7 +14,7 @@
 #define AWAY_LONGEST (2000 * MS)
 #define BUSY (1000 * MS)       /* where a server that has too much to do does not say how long */
 #define STRANGER_TRIES 5       /* for a server that was never reached */
-#define HOPELESS 10            /* so many good devices failed, and none succeeded: all others would, too */
+#define HOPELESS 10            /* so many devices failed, and none has a certificate: all others would fail, too */
 
 static void give_place(bm_swarm_slot *slot);
 
@@ -54,7 +54,7 @@ static void fail(bm_swarm_slot *slot, bm_code counted, bm_code code, const char 
     figures->failed++;
     figures->errors[counted]++;
     note(work, code, sentence);
-    if (figures->provisioned + figures->refused == 0 && figures->failed >= HOPELESS)
+    if (figures->provisioned == 0 && figures->failed >= HOPELESS)
         stop(work, code, sentence);
     give_place(slot);
 }
@@ -115,7 +115,8 @@ static void try_again(bm_swarm_slot *slot, bm_swarm_link_end end, const char *re
     int64_t wait = AWAY_LONGEST;
 
     unlink_it(slot);
-    if (end == BM_SWARM_LINK_REFUSED && !work->ever_up)
+    /* The name has several addresses, and at this one nobody listens. */
+    if (end == BM_SWARM_LINK_REFUSED && !work->ever_up && slot->target == work->target)
         work->target = (work->target + 1) % work->target_count;
     if (final || slot->tries + 1 >= limit) {
         give_up(slot, end, reason);
@@ -137,6 +138,7 @@ static void connect_it(bm_swarm_slot *slot)
     const char *reason;
 
     slot->state = BM_SWARM_CONNECTING;
+    slot->target = work->target;
     slot->since = bm_swarm_clock_ns();
     slot->until = slot->since + PATIENCE;
     if (!bm_swarm_link_open(&slot->link, &work->targets[work->target], &end, &reason)) {
@@ -167,6 +169,8 @@ static void on_up(void *context)
 {
     bm_swarm_slot *slot = context;
 
+    if (!slot->work->ever_up)
+        slot->work->target = slot->target;
     slot->work->ever_up = true;
     bm_swarm_histogram_add(&slot->work->figures->times[BM_SWARM_TIME_HANDSHAKE], bm_swarm_clock_ns() - slot->since);
     if (slot->work->gathering) {

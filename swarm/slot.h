@@ -49,6 +49,7 @@ typedef struct {
     bm_swarm_link link;
     bm_swarm_device device;
     bm_swarm_slot_state state;
+    size_t target;     /* the address that it connects to */
     bool linked;       /* counted in `open` */
     bool second;       /* getChallenge is done */
     unsigned tries;    /* of this call that failed */

@@ -89,6 +89,12 @@ kinds)
     wants 0 provisioned 50
     [[ $(devices) == "$total" ]] || lab_die "there are other devices"
 
+    lab_say "a name with several addresses, at one of which somebody listens"
+    rc=0
+    timeout 100 "$BIRTHMARK_SWARM" --server "https://localhost:${LAB_URL[one]##*:}" --ca "$(lab_ca_file one)" --fleet "$fleet" --devices 50 \
+        --json --quiet >"$LAB/figures" 2>"$LAB/said" || rc=$?
+    wants 0 provisioned 50 failed 0
+
     lab_say "an outage: all connections drop, all devices come back at once"
     swarm --devices 300 --concurrency 30 --repeat-reconnect
     wants 0 provisioned 300 connections 600 connections_at_once 300 handshake.count 300
@@ -137,7 +143,7 @@ bad)
 wrong)
     lab_server one
     lab_say "a server that does not trust the vendor: it ends early, and says what to do"
-    swarm --devices 2000
+    swarm --devices 2000 --bad 5%
     wants 4 provisioned 0
     one_sentence "does not trust.*birthmark-swarm vendor.*birthmarkctl trust add"
     (($(figure done) < 500)) || lab_die "it went on and on"
