@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define EXPONENT 65537
-#define TOP_BITS 0xF0
+#define TOP_BITS 0xF8 /* (31/32)^16 is above a half: the product of 16 has its top bit set, as a modulus must */
 #define SIEVE_LIMIT 2048
 #define ROUNDS 2 /* of Fermat's test: by chance a number of 256 bits that is no prime passes once in 2^60 */
 
@@ -84,7 +84,8 @@ static BM_RESULT make_one(BIGNUM *number, BN_CTX *ctx)
     power = BN_CTX_get(ctx);
     while (power != NULL && !found) {
         if (BN_rand(number, BM_SWARM_PRIME_SIZE * 8, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ODD) != 1 ||
-            BN_set_bit(number, BM_SWARM_PRIME_SIZE * 8 - 3) != 1 || BN_set_bit(number, BM_SWARM_PRIME_SIZE * 8 - 4) != 1)
+            BN_set_bit(number, BM_SWARM_PRIME_SIZE * 8 - 3) != 1 || BN_set_bit(number, BM_SWARM_PRIME_SIZE * 8 - 4) != 1 ||
+            BN_set_bit(number, BM_SWARM_PRIME_SIZE * 8 - 5) != 1)
             break;
         found = !is_sieved_out(number) && passes(number, base, less, power, ctx);
     }

@@ -10,7 +10,7 @@
 
 #include "crypto/pubkey.h"
 
-#define BM_SWARM_PRIME_SIZE 32 /* bytes; its four top bits are set, so that the product of any of them has its top bit set */
+#define BM_SWARM_PRIME_SIZE 32 /* bytes; its five top bits are set, so that the product of up to 16 of them has its top bit set */
 #define BM_SWARM_PRIME_COUNT 64
 #define BM_SWARM_PRIMES_SIZE (BM_SWARM_PRIME_SIZE * BM_SWARM_PRIME_COUNT)
 #define BM_SWARM_FACTORS_MAX (BM_RSA_MAX / BM_SWARM_PRIME_SIZE)
