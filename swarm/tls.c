@@ -62,6 +62,7 @@ static BM_RESULT configure(bm_swarm_tls *tls, const char *ca)
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(tls->ctx, verify, tls);
     (void)SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_read_ahead(tls->ctx, 1); /* else each record is two calls of read: 19 for a device, not 6 */
     (void)SSL_CTX_set_options(tls->ctx, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return bm_ok();
