@@ -211,6 +211,15 @@ static BM_RESULT open_id_object(const bm_tpm_public *ek, const seed_value *seed,
     return bm_buf_put(secret, found);
 }
 
+BM_RESULT bm_credential_open_with(const bm_tpm_public *ek, bm_bytes seed, bm_bytes name, bm_bytes id_object, bm_buf *secret)
+{
+    BM_AUTO(wipe_seed) seed_value value = {.size = bm_hash_size(ek->name_alg)};
+
+    BM_TRY(check_parts(ek, name));
+    BM_TRY(bm_bytes_copy_exact(seed, value.bytes, value.size));
+    return open_id_object(ek, &value, name, id_object, secret);
+}
+
 BM_RESULT bm_credential_open(const bm_tpm_public *ek, const bm_pkey *ek_private, bm_bytes name, bm_bytes id_object,
                              bm_bytes encrypted_secret, bm_buf *secret)
 {

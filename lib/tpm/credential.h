@@ -26,4 +26,10 @@ BM_RESULT bm_credential_make_with(const bm_tpm_public *ek, const bm_pkey *ek_key
 BM_RESULT bm_credential_open(const bm_tpm_public *ek, const bm_pkey *ek_private, bm_bytes name, bm_bytes id_object,
                              bm_bytes encrypted_secret, bm_buf *secret);
 
+/*
+ * The same with the seed given, for who recovers it from the encrypted secret by arithmetic of his own (the load tool, whose EKs are no
+ * bm_pkey). BM_E_MALFORMED, also when the seed is not of the size of the EK's nameAlg.
+ */
+BM_RESULT bm_credential_open_with(const bm_tpm_public *ek, bm_bytes seed, bm_bytes name, bm_bytes id_object, bm_buf *secret);
+
 #endif

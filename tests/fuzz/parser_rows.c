@@ -5,6 +5,7 @@
 #include "protocol/reply.h"
 #include "protocol/ticket.h"
 #include "server/server_head.h"
+#include "swarm/format.h"
 #include "tests/unit/make_crl.h"
 #include "tpm/credential.h"
 #include "x509/csr.h"
@@ -377,6 +378,26 @@ static BM_RESULT pass_time(bm_bytes input, bm_buf *again)
     return bm_buf_put_str(again, text);
 }
 
+static void sample_fleet(const make_device *device, bm_buf *out)
+{
+    static const uint8_t secret[48] = {9};
+    bm_swarm_record record = {.ek = BM_KEY_ECC384, .ik = BM_KEY_ECC256, .secret = BM_BYTES_ARRAY(secret)};
+
+    record.certificate = bm_buf_view(&device->request.ek_certificate);
+    record.csr = bm_buf_view(&device->request.csr);
+    assert_ok(bm_swarm_format_put_record(out, &record));
+}
+
+static BM_RESULT pass_fleet(bm_bytes input, bm_buf *again)
+{
+    bm_cursor at = bm_cursor_of(input);
+    bm_swarm_record record;
+
+    BM_TRY(bm_swarm_format_next(&at, &record));
+    BM_TRY(bm_cursor_end(&at));
+    return bm_swarm_format_put_record(again, &record);
+}
+
 const parser_row parser_rows[] = {
     {"CSR", sample_csr, pass_csr},
     {"EK certificate", sample_ekc, pass_ekc},
@@ -399,5 +420,6 @@ const parser_row parser_rows[] = {
     {"HTTP head", sample_head, pass_head},
     {"key file", sample_key_file, pass_key_file},
     {"time", sample_time, pass_time},
+    {"device of a fleet file", sample_fleet, pass_fleet},
     {NULL, NULL, NULL},
 };

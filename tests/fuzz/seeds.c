@@ -46,5 +46,6 @@ int main(int argc, char **argv)
     seeds_lib();
     seeds_server();
     seeds_agent();
+    seeds_swarm();
     return 0;
 }

@@ -12,7 +12,7 @@
 #   lab_server NAME [CA] [options]       a birthmarkd for that CA; ${LAB_URL[NAME]} is its address
 #   lab_enroll TPM SERVER SERIAL [...]   birthmark enroll, state directory $LAB/id-SERIAL unless --state is given
 #
-# The programs are taken from BIRTHMARK, BIRTHMARKD and BIRTHMARKCTL.
+# The programs are taken from BIRTHMARK, BIRTHMARKD, BIRTHMARKCTL and BIRTHMARK_SWARM.
 
 set -Eeuo pipefail
 shopt -s inherit_errexit
@@ -25,7 +25,7 @@ export LSAN_OPTIONS=exitcode=199 UBSAN_OPTIONS=exitcode=199:halt_on_error=1:prin
 
 LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_CLIENT=$LAB_HERE/client
-: "${BIRTHMARK:=birthmark}" "${BIRTHMARKD:=birthmarkd}" "${BIRTHMARKCTL:=birthmarkctl}"
+: "${BIRTHMARK:=birthmark}" "${BIRTHMARKD:=birthmarkd}" "${BIRTHMARKCTL:=birthmarkctl}" "${BIRTHMARK_SWARM:=birthmark-swarm}"
 declare -A LAB_PID=() LAB_URL=() LAB_CA_OF=()
 LAB=
 LAB_KEEP=${LAB_KEEP:-}

@@ -92,6 +92,39 @@ static void a_credential_opens_with_its_ek_and_name(void **state)
     }
 }
 
+/* The seed of an RSA EK, recovered here by hand. */
+static void recover_seed(const soft_ek *ek, bm_bytes encrypted_secret, bm_buf *seed)
+{
+    static const char label[] = "IDENTITY";
+
+    bm_buf_clear(seed);
+    assert_ok(bm_pkey_oaep_decrypt(ek->private_key, ek->public.name_alg, bm_bytes_of(label, sizeof(label)),
+                                   bm_bytes_slice(encrypted_secret, 2, encrypted_secret.size - 2), seed));
+}
+
+static void a_credential_opens_with_its_seed_and_with_no_other(void **state)
+{
+    BM_AUTO_BUF object = BM_BUF_EMPTY;
+    BM_AUTO_BUF protected_seed = BM_BUF_EMPTY;
+    BM_AUTO_BUF seed = BM_BUF_EMPTY;
+    BM_AUTO_BUF opened = BM_BUF_EMPTY;
+    const bm_tpm_public *ek = &eks[BM_EK_L1].public;
+
+    (void)state;
+    assert_ok(bm_credential_make(ek, eks[BM_EK_L1].public_key, NAME, SECRET, &object, &protected_seed));
+    recover_seed(&eks[BM_EK_L1], bm_buf_view(&protected_seed), &seed);
+    assert_ok(bm_credential_open_with(ek, bm_buf_view(&seed), NAME, bm_buf_view(&object), &opened));
+    assert_bytes(bm_buf_view(&opened), SECRET);
+    bm_buf_clear(&opened);
+    assert_code(bm_credential_open_with(ek, bm_buf_view(&seed), OTHER_NAME, bm_buf_view(&object), &opened), BM_E_MALFORMED);
+    assert_code(bm_credential_open_with(ek, bm_bytes_of(seed.data, seed.size - 1), NAME, bm_buf_view(&object), &opened), BM_E_MALFORMED);
+    assert_code(bm_credential_open_with(ek, bm_bytes_of(NULL, 0), NAME, bm_buf_view(&object), &opened), BM_E_MALFORMED);
+    assert_code(bm_credential_open_with(&eks[BM_EK_H6].public, bm_buf_view(&seed), NAME, bm_buf_view(&object), &opened), BM_E_MALFORMED);
+    seed.data[0] ^= 1;
+    assert_code(bm_credential_open_with(ek, bm_buf_view(&seed), NAME, bm_buf_view(&object), &opened), BM_E_MALFORMED);
+    assert_int_equal(opened.size, 0);
+}
+
 /* TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET have exactly these sizes, whatever leading zeros there are. */
 static void the_structures_have_the_sizes_of_the_specification(void **state)
 {
@@ -404,6 +437,7 @@ int main(void)
         cmocka_unit_test(changed_credentials_for_an_rsa_ek_do_not_open),
         cmocka_unit_test(an_ephemeral_point_off_the_curve_is_refused),
         cmocka_unit_test(secrets_that_are_empty_or_too_long_are_refused),
+        cmocka_unit_test(a_credential_opens_with_its_seed_and_with_no_other),
         cmocka_unit_test(what_is_not_a_name_is_refused),
         cmocka_unit_test(an_ek_without_aes_cfb_is_refused),
         cmocka_unit_test(an_ephemeral_key_of_another_kind_is_refused),
