@@ -3,6 +3,7 @@
 #include "ctl/ek.h"
 #include "ctl/files.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "ctl/state.h"
 
 #include <stdio.h>
@@ -132,9 +133,10 @@ static BM_RESULT keep(table *t, const device_row *device)
 static BM_RESULT read_rows(table *t, bm_ctl_csv *csv)
 {
     BM_AUTO(bm_ctl_csv_row_fini) bm_ctl_csv_row row = {0};
+    BM_AUTO(bm_ctl_progress_end) bm_ctl_progress progress = bm_ctl_progress_begin("checked", 0);
     bool found;
 
-    for (;;) {
+    for (;; bm_ctl_progress_tell(&progress, t->count)) {
         device_row device;
         bm_result result = bm_ctl_csv_next(csv, &row, &found);
 
@@ -173,6 +175,7 @@ static BM_RESULT read_table(table *t, bm_bytes text)
 static BM_RESULT put_rows(bm_store *store, void *context)
 {
     table *t = context;
+    BM_AUTO(bm_ctl_progress_end) bm_ctl_progress progress = bm_ctl_progress_begin("imported", t->count);
 
     for (size_t i = 0; i < t->count; i++) {
         bool changed = false;
@@ -183,6 +186,7 @@ static BM_RESULT put_rows(bm_store *store, void *context)
         else
             BM_TRY(result);
         t->added += changed;
+        bm_ctl_progress_tell(&progress, i + 1);
     }
     if (t->problems == 0)
         return bm_ok();

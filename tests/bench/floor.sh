@@ -1,29 +1,34 @@
 #!/bin/bash
 # How far the server is from what a provisioning costs at best: the floor's table (floor.h), and for each pair of keys the server's
-# CPU a device, 16 devices at once, beside the floor of the same moment. Run by `meson test --benchmark`; prints tables. Nothing is
+# CPU a device under the load of birthmark-swarm, beside the floor of the same moment. Run by `meson test --benchmark`; prints tables. Nothing is
 # asserted: machines differ, and this one may be shared. The floor is measured before and after each burst, and on every core at once, since a burst
 # keeps every core busy too: read the ratios, not the microseconds.
 #
-#   floor.sh [BURSTS [DEVICES OF A BURST]]
+#   floor.sh [BURSTS [DEVICES OF A BURST [AT ONCE]]]
 . "$(dirname "$0")/../lab/lab.sh"
 . "$(dirname "$0")/burst.sh"
 bursts=${1:-6}
-devices=${2:-64}
-at_once=16
+devices=${2:-1000}
+at_once=${3:-200}
 lab_begin
-lab_ca bench
+LAB_NO_TRUST=1 lab_ca bench
 lab_server_key bench address_rate 0
 lab_server_key bench total_rate 0
 lab_server bench
-burst_vendor bench
 
 TMPDIR=$LAB "$BENCH_FLOOR" table
-printf '\nThe server: ms of CPU time a device, and how many times the floor that is (median, least and most of %d bursts)\n' "$bursts"
+printf '\nThe server: ms of CPU time a device, %d at once, and how many times the floor that is (median, least and most of %d bursts)\n' "$at_once" "$bursts"
 
 # floors: the mean of the last figure of each floor, in nanoseconds, appended to $LAB/floors.
 floors() {
     helpers_go floor
     helpers_last floor | awk '{ s += $1 } END { print 1000 * s / NR }' >>"$LAB/floors"
+}
+
+# swarm EK IK: a burst.
+swarm() {
+    timeout 120 "$BIRTHMARK_SWARM" --server "${LAB_URL[bench]}" --ca "$(lab_ca_file bench)" --fleet "$LAB/$1-$2" --devices "$devices" \
+        --concurrency "$at_once" --ek "$1" --ik "$2" --quiet >"$LAB/figures"
 }
 
 # pair EK IK
@@ -33,14 +38,18 @@ pair() {
     for ((i = 0; i < $(nproc); i++)); do
         helpers_start floor env TMPDIR="$LAB" "$BENCH_FLOOR" sum "$1" "$2"
     done
-    burst_begin bench "$1" "$2" "$at_once" $((devices / at_once))
+    "$BIRTHMARK_SWARM" make --fleet "$LAB/$1-$2" --devices "$devices" --ek "$1" --ik "$2" --quiet
+    "$BIRTHMARK_SWARM" vendor --fleet "$LAB/$1-$2" --out "$LAB/vendor.crt"
+    lab_ctl bench trust add --class discrete "$LAB/vendor.crt" >/dev/null
+    swarm "$1" "$2"
     floors
     for ((i = 0; i < bursts; i++)); do
-        burst_run bench "$LAB/spent"
-        sed "s/^/$i /" "$LAB/spent" >>"$LAB/bursts"
+        burst_cpu bench >"$LAB/before"
+        swarm "$1" "$2"
+        burst_cpu bench >"$LAB/after"
+        join "$LAB/before" "$LAB/after" | awk -v i="$i" '{ print i, $1, $5 - $2, $6 - $3, $7 - $4 }' >>"$LAB/bursts"
         floors
     done
-    burst_end
     helpers_end floor
     awk -v n="$devices" -v title="EK $1, IK $2" '
         FILENAME ~ /floors$/ { floor[NR - 1] = $1; next }
