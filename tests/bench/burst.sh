@@ -1,19 +1,8 @@
 # shellcheck shell=bash
-# Bursts of software devices against a server of the lab, and the CPU time that its processes take for them. For the benchmarks; to be
-# sourced after lab.sh.
-#
-#   burst_vendor SERVER                      a TPM vendor for the devices, whom the server's CA trusts
-#   burst_begin SERVER EK IK AT_ONCE COUNT   so many devices at once, ready to be provisioned COUNT times each
-#   burst_run SERVER FILE                    each of them does; FILE says what the server's processes took: a role, nanoseconds, and how
-#                                            many ticks of the clock found it in user space and in the kernel, a line
-#   burst_end                                the devices are gone
+# The CPU time of a server's processes, and programs that work when they are told to. For the benchmarks; to be sourced after lab.sh.
 
-burst_vendor() {
-    "$BENCH_DEVICES" vendor "$LAB/vendor.key" "$LAB/vendor.crt"
-    lab_ctl "$1" trust add --class discrete "$LAB/vendor.crt" >/dev/null
-}
-
-# burst_cpu SERVER: the CPU time of each process of birthmarkd so far, in the same form.
+# burst_cpu SERVER: what each process of birthmarkd took so far: its role, nanoseconds, and how many ticks of the clock found it in user space and
+# in the kernel, one line each.
 burst_cpu() {
     local pid monitor=${LAB_PID[server-$1]}
     for pid in "$monitor" $(pgrep -P "$monitor"); do
@@ -95,24 +84,4 @@ helpers_end() {
             unset "HELPER_PID[$helper]" "HELPER_FD[$helper]"
         fi
     done
-}
-
-burst_begin() {
-    local i
-    for ((i = 0; i < $4; i++)); do
-        helpers_start device "$BENCH_DEVICES" run "${LAB_URL[$1]}" "$(lab_ca_file "${LAB_CA_OF[$1]}")" "$LAB/vendor.key" \
-            "$LAB/vendor.crt" "$2" "$3" "$5"
-    done
-    helpers_wait device # they are ready
-}
-
-burst_run() {
-    burst_cpu "$1" >"$LAB/before"
-    helpers_go device
-    burst_cpu "$1" >"$LAB/after"
-    join "$LAB/before" "$LAB/after" | awk '{ print $1, $5 - $2, $6 - $3, $7 - $4 }' >"$2"
-}
-
-burst_end() {
-    helpers_end device
 }

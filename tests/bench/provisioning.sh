@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lab/lab.sh"
 . "$(dirname "$0")/burst.sh"
 runs=${1:-40}
-burst=${2:-400}
+burst=${2:-1000}
 lab_begin
 lab_tpm bench --ek L-1,L-2
 lab_ca bench
@@ -77,22 +77,25 @@ firsts ecc256 0x81020010
 renewals ecc256 0x81020000
 renewals rsa2048 0x81020001
 
-# devices EK IK AT_ONCE: a burst of software devices, so many of them at once, each with a TLS handshake and both calls.
+# devices EK IK AT_ONCE: birthmark-swarm's devices, so many of them at once, each with a TLS handshake and both calls.
 devices() {
-    local n=$((burst / $3))
-    burst_begin bench "$1" "$2" "$3" "$n"
-    burst_run bench "$LAB/spent"
-    burst_end
-    awk -v n=$((n * $3)) -v title="EK $1, IK $2, $3 at once" '
-        { d = $2 / n / 1e6; s += d; parts = parts sprintf(" %s %.2f", $1, d) }
-        END { printf "%-34s %.2f ms:%s\n", title, s, parts }' "$LAB/spent"
+    local fleet=$LAB/$1-$2
+    "$BIRTHMARK_SWARM" make --fleet "$fleet" --devices "$burst" --ek "$1" --ik "$2" --quiet
+    "$BIRTHMARK_SWARM" vendor --fleet "$fleet" --out "$LAB/vendor.crt"
+    lab_ctl bench trust add --class discrete "$LAB/vendor.crt" >/dev/null
+    burst_cpu bench >"$LAB/before"
+    timeout 120 "$BIRTHMARK_SWARM" --server "${LAB_URL[bench]}" --ca "$(lab_ca_file bench)" --fleet "$fleet" --devices "$burst" \
+        --concurrency "$3" --ek "$1" --ik "$2" --quiet >"$LAB/figures"
+    burst_cpu bench >"$LAB/after"
+    join "$LAB/before" "$LAB/after" | awk -v n="$burst" -v title="EK $1, IK $2, $3 at once" '
+        { d = ($5 - $2) / n / 1e6; s += d; parts = parts sprintf(" %s %.2f", $1, d) }
+        END { printf "%-34s %.2f ms:%s\n", title, s, parts }'
 }
 
-echo "The server: CPU a device, TLS handshake and both calls, over bursts of $burst (to reach: under 2 ms)"
+echo "The server: CPU a device, TLS handshake and both calls, over $burst devices (to reach: under 2 ms)"
 openssl speed -seconds 1 ecdsap256 2>/dev/null |
     awk '/nistp256/ { printf "  (this machine: %.0f us a P-256 signature, %.0f us to verify one)\n", 1e6 / $(NF - 1), 1e6 / $NF }'
-burst_vendor bench
-for at_once in 1 16; do
+for at_once in 1 16 200; do
     devices rsa2048 rsa2048 "$at_once"
     devices rsa2048 ecc256 "$at_once"
     devices ecc256 ecc256 "$at_once"
