@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define LINGER_SECONDS 2
+#define BEHIND 512 /* requests that are queued: some tenths of a second */
 
 static bm_server_place list_of(bm_server_phase phase)
 {
@@ -26,10 +27,24 @@ bm_server_connection *bm_server_connection_oldest(bm_server_http *http)
     return idle != NULL ? idle : TAILQ_FIRST(&http->lists[BM_PLACE_WAITING]);
 }
 
-/* What comes while every place is at work waits in the kernel's queue. */
+/*
+ * Are there so many requests that a new connection would but wait, with its deadline running, for a handshake that is for nothing when it is over?
+ * Until half of them are done. A burst of thousands waits in the kernel's queue, where no deadline runs, and is served in its order.
+ */
+static bool is_behind(bm_server_http *http)
+{
+    size_t queued = bm_server_work_length(http->work);
+
+    http->behind = queued >= (http->behind ? BEHIND / 2 : BEHIND);
+    return http->behind;
+}
+
+/* What comes while every place is at work, or too much is queued, waits in the kernel's queue. */
 static void hold_or_accept(bm_server_http *http)
 {
-    bm_server_accept_hold(http->accept, http->count >= http->server->config.max_connections && bm_server_connection_oldest(http) == NULL);
+    bool is_full = http->count >= http->server->config.max_connections && bm_server_connection_oldest(http) == NULL;
+
+    bm_server_accept_hold(http->accept, is_behind(http) || is_full);
 }
 
 /* How long a phase may take, in seconds; 0: its end is not the client's to choose. */

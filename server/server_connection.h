@@ -54,6 +54,7 @@ struct bm_server_http {
     TAILQ_HEAD(connections, bm_server_connection) lists[BM_PLACE_COUNT]; /* each in the order in which they came into their phase */
     size_t count;
     bool stopping;
+    bool behind; /* with the work */
     bm_log_seldom full;
     bm_log_seldom limited;
     bm_log_often unread;

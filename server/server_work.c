@@ -7,6 +7,7 @@
 
 struct bm_server_work {
     TAILQ_HEAD(work_items, bm_server_work_item) items;
+    size_t length;
     struct event *turn;
 };
 
@@ -68,6 +69,7 @@ void bm_server_work_add(bm_server_work *work, bm_server_work_item *item, void (*
     item->context = context;
     item->queued = true;
     TAILQ_INSERT_TAIL(&work->items, item, link);
+    work->length++;
     /* After what else this turn of the loop has to do. */
     if (first)
         event_active(work->turn, EV_TIMEOUT, 1);
@@ -75,7 +77,14 @@ void bm_server_work_add(bm_server_work *work, bm_server_work_item *item, void (*
 
 void bm_server_work_remove(bm_server_work *work, bm_server_work_item *item)
 {
-    if (item->queued)
-        TAILQ_REMOVE(&work->items, item, link);
+    if (!item->queued)
+        return;
+    TAILQ_REMOVE(&work->items, item, link);
+    work->length--;
     item->queued = false;
+}
+
+size_t bm_server_work_length(const bm_server_work *work)
+{
+    return work->length;
 }

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 
+#include <stddef.h>
 #include <sys/queue.h>
 
 struct event_base;
@@ -28,6 +29,9 @@ void bm_server_work_free(bm_server_work *work);
 
 /* Queues an item: `run` is called with its context from the loop, once, when it is its turn. */
 void bm_server_work_add(bm_server_work *work, bm_server_work_item *item, void (*run)(void *context), void *context);
+
+/* How many are queued. */
+size_t bm_server_work_length(const bm_server_work *work);
 
 /* Takes an item out of the queue, if it is there. */
 void bm_server_work_remove(bm_server_work *work, bm_server_work_item *item);

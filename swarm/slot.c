@@ -189,7 +189,9 @@ static void on_down(void *context, bm_swarm_link_end end, const char *reason)
     slot->linked = false;
     if (slot->state == BM_SWARM_WAITING)
         return; /* it connects again when the wait is over */
-    slot->work->waiting -= slot->state == BM_SWARM_GATHERED;
+    /* A server does not keep for ever a connection on which nothing is asked: it dropped before the others, and comes back with them. */
+    if (slot->state == BM_SWARM_GATHERED)
+        return;
     try_again(slot, end, reason);
 }
 

@@ -132,9 +132,12 @@ static void what_is_taken_out_is_not_run(void **state)
     add(f, 0);
     add(f, 1);
     add(f, 2);
+    assert_int_equal(bm_server_work_length(f->work), 3);
     bm_server_work_remove(f->work, &f->items[1]);
     bm_server_work_remove(f->work, &f->items[1]);
+    assert_int_equal(bm_server_work_length(f->work), 2);
     turn(f, 3);
+    assert_int_equal(bm_server_work_length(f->work), 0);
     assert_string_equal(f->said, "ac");
     bm_server_work_remove(f->work, &f->items[0]);
     bm_server_work_remove(f->work, &f->items[5]);
