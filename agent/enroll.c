@@ -9,6 +9,7 @@
 #include "agent/steps.h"
 #include "agent/tpm_activate.h"
 #include "agent/tpm_auth.h"
+#include "agent/tpm_session.h"
 #include "agent/tpm_sweep.h"
 #include "base/text.h"
 #include "x509/csr.h"
@@ -219,6 +220,7 @@ static BM_RESULT make_keys(enrolment *e)
     }
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
     BM_TRY(find_ek(e));
+    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
     note_foreign(&e->ek);
     type = wanted_key(e);
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
@@ -290,12 +292,15 @@ static BM_RESULT offer_next(enrolment *e, bool *found)
         bm_steps_note("the identity in %s is bound to EK %s: no other is offered", e->options->state, refused->label);
         return bm_ok();
     }
+    /* What was salted to an EK that the server does not take may be open to others. */
+    bm_tpm_session_end(&e->tpm);
     bm_tpm_ek_fini(&e->ek);
     BM_TRY(bm_tpm_ek_find_next(&e->tpm, &e->indices, refused, &e->ek));
     if (e->ek.row == NULL)
         return bm_ok();
     bm_steps_note("EK %s was refused (%s): offering EK %s", refused->label, bm_code_name(code), e->ek.row->label);
     note_foreign(&e->ek);
+    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
     bm_buf_clear(&e->request.ek_public);
     BM_TRY(bm_buf_put(&e->request.ek_public, bm_buf_view(&e->ek.public_area)));
     bm_buf_move(&e->request.ek_certificate, &e->ek.certificate);
