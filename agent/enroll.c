@@ -183,12 +183,19 @@ static BM_RESULT settle_ik(enrolment *e, bm_key_type type)
 }
 
 /*
- * The EK of this directory's identity, or else the first of the table. A directory that has an identity but does not know whose is from
+ * The EK that was asked for, or of this directory's identity, or else the first of the table. A directory that has an identity but does not know whose is from
  * before they knew: it was the first.
  */
 static BM_RESULT find_ek(enrolment *e)
 {
-    e->bound = e->state.has_ek || e->state.key.type != BM_KEY_NONE;
+    e->bound = e->options->has_ek || e->state.has_ek || e->state.key.type != BM_KEY_NONE;
+    if (e->options->has_ek) {
+        BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->options->ek, &e->ek));
+        BM_CHECK(e->ek.row != NULL, BM_E_EK_MISMATCH,
+                 "this TPM does not have the EK of --ek-sha256: it is another TPM, or somebody is on the TPM's bus. No authorisation value and "
+                 "no ticket was sent");
+        return bm_ok();
+    }
     if (e->state.has_ek) {
         BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->state.ek, &e->ek));
         if (e->ek.row != NULL)
@@ -257,6 +264,9 @@ static BM_RESULT read_areas(enrolment *e)
         return bm_ok();
     }
     bm_steps_end(&e->steps, "no EK certificate on this chip: a profile that trusts the inventory is needed, and a row for this EK");
+    if (!e->options->has_ek && !e->state.has_ek)
+        bm_steps_note("no certificate says that this EK is the TPM's own: the server, and not this program, finds out whether somebody on the "
+                      "TPM's bus passes off another. --ek-sha256 names the right one");
     return note_inventory(e);
 }
 
@@ -289,7 +299,8 @@ static BM_RESULT offer_next(enrolment *e, bool *found)
     if (!bm_offer_is_about_ek(code) || e->request.ek_certificate.size == 0)
         return bm_ok();
     if (e->bound) {
-        bm_steps_note("the identity in %s is bound to EK %s: no other is offered", e->options->state, refused->label);
+        bm_steps_note("the identity in %s is bound to EK %s%s: no other is offered", e->options->state, refused->label,
+                      e->options->has_ek ? " by --ek-sha256" : "");
         return bm_ok();
     }
     /* What was salted to an EK that the server does not take may be open to others. */

@@ -39,8 +39,8 @@ BM_RESULT bm_tpm_session_salt(bm_tpm_context *context, const bm_tpm_object *key,
     bm_tpm_session_end(context);
     BM_TRY(esys_has(key, public_area, &same));
     BM_CHECK(same, BM_E_EK_MISMATCH,
-             "the TPM gave two different keys for its EK, one after the other: somebody may be on the TPM's bus. Nothing secret was sent: have "
-             "the device looked at");
+             "the TPM gave two different keys for its EK, one after the other: somebody may be on the TPM's bus. The ticket was not asked for: "
+             "have the device looked at");
     return start(context, key->tr, true);
 }
 
