@@ -93,7 +93,7 @@ static void record(const fault *f, const bm_wrap_turn *turn, const char *what, c
     if (f->plan.record[0] == 0)
         return;
     (void)snprintf(path, sizeof(path), "%s/%u.%s", f->plan.record, turn->number, what);
-    file = fopen(path, "we");
+    file = fopen(path, "ae");
     if (file == NULL)
         return;
     (void)fwrite(message->bytes, 1, message->size, file);

@@ -3,7 +3,7 @@
  *
  *   tcti CONF              the TCTI that reaches the TPM, as the loader has it, without its own configuration
  *   log FILE               each command is appended: number, code, name, what became of it
- *   record DIR             each command and response, as it came: DIR/NUMBER.command and DIR/NUMBER.response
+ *   record DIR             each command and response, as it came, appended to DIR/NUMBER.command and DIR/NUMBER.response
  *   answer FROM COUNT RC   not sent; the answer is this TPM_RC
  *   unsent FROM            not sent; the connection is over
  *   lost FROM              carried out by the TPM; the answer does not come, and the connection is over
