@@ -109,7 +109,7 @@ const char *bm_findings_name_for(bm_result failure)
         {BM_E_TPM, NULL, "tpm"},
         {BM_E_TPM_RESPONSE, NULL, "tpm"},
         {BM_E_TPM_NO_EKC, NULL, "ek"},
-        {BM_E_EK_MISMATCH, "two different keys", "bus"},
+        {BM_E_EK_MISMATCH, "The ticket was not asked for", "bus"},
         {BM_E_EK_MISMATCH, "--ek-sha256", "bus"},
         {BM_E_EK_MISMATCH, NULL, "ek"},
         {BM_E_EK_TEMPLATE, NULL, "ek"},

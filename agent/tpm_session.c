@@ -17,13 +17,26 @@ static BM_RESULT esys_has(const bm_tpm_object *object, bm_bytes public_area, boo
     return bm_ok();
 }
 
+/* What TPM2_StartAuthSession says of a salt that is another key's (Part 3, 11.1). */
+static bool is_about_salt(TSS2_RC rc)
+{
+    TSS2_RC code = bm_tpm_context_format_one(rc);
+
+    return code == TPM2_RC_VALUE || code == TPM2_RC_SIZE || code == TPM2_RC_ECC_POINT || code == TPM2_RC_KEY || code == TPM2_RC_INSUFFICIENT;
+}
+
 static BM_RESULT start(bm_tpm_context *context, ESYS_TR key, bool salted)
 {
     ESYS_TR tr = ESYS_TR_NONE;
+    TSS2_RC rc;
 
-    BM_TPM_TRY(context, "TPM2_StartAuthSession",
-               Esys_StartAuthSession(context->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &aes,
-                                     TPM2_ALG_SHA256, &tr));
+    BM_TPM_CALL(context, rc,
+                Esys_StartAuthSession(context->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &aes,
+                                      TPM2_ALG_SHA256, &tr));
+    BM_CHECK(!salted || !is_about_salt(rc), BM_E_EK_MISMATCH,
+             "the TPM cannot open what is meant for the EK that it showed: somebody may be on the TPM's bus. The ticket was not asked for: have "
+             "the device looked at");
+    BM_TRY(bm_tpm_context_result("TPM2_StartAuthSession", rc));
     context->session = (bm_tpm_session){.open = true, .salted = salted, .key = key, .tr = tr};
     if (bm_tpm_context_own(context, tr).code != BM_OK) {
         bm_tpm_session_end(context);

@@ -244,9 +244,9 @@ substituted() {
 
     lab_say "what another TPM answers: its EK made, and its EK read"
     tap theirs
-    lab_faulty theirs "$BIRTHMARK" doctor --tcti "$(lab_tcti theirs)" --state "$LAB/none" >"$LAB/theirs.out" || true
-    response_of theirs ReadPublic 1 "$LAB/their-read"
     lab_use_tpm theirs
+    lab_faulty theirs tpm2_readpublic -Q -c 0x81010001
+    response_of theirs ReadPublic 1 "$LAB/their-read"
     tpm2_evictcontrol -Q -C o -c 0x81010001 >/dev/null
     tap theirs
     lab_faulty theirs "$BIRTHMARK" doctor --tcti "$(lab_tcti theirs)" --state "$LAB/none" >"$LAB/theirs.out" || true
@@ -265,18 +265,63 @@ substituted() {
     refused 2 'TPM2_CreatePrimary failed'
     untouched p "${secret[@]}"
 
-    lab_say "a persistent EK is read twice, once by the TPM's library: another one in either answer, or in both"
-    set_values kept
-    for rule in 2 3; do
-        tap p "swap 0x173:$rule $LAB/their-read"
-        lab_fault_run kept one p SN1 --key ecc256 "${values[@]}"
-        ((LAB_RC == 2 || LAB_RC == 0)) || refused 2 .
-        if ((rule == 2)); then
-            refused 2 "two different keys for its EK.*finding bus"
-            untouched p "${secret[@]}"
-        fi
-        silent p
-    done
+    lab_say "a persistent EK is read twice, once by the TPM's library: another one in either answer"
+    tap p "swap 0x173:2 $LAB/their-read"
+    lab_fault_run kept one p SN1 --key ecc256
+    refused 2 "two different keys for its EK.*finding bus"
+    untouched p "${secret[@]}" StartAuthSession
+    tap p "swap 0x173:3 $LAB/their-read"
+    lab_fault_run kept one p SN1 --key ecc256
+    [[ $(sent p CreatePrimary) != 0 ]] || lab_die "the persistent EK was taken for another"
+    rm -rf "$LAB/id-SN1"
+
+    lab_say "another TPM, with a certificate of its own: the server does not know its maker, and no value was in the clear"
+    set_values theirs
+    tap p
+    lab_fault_run theirs one p SN1 --key ecc256 "${values[@]}"
+    refused 4 'ekc-untrusted'
+    untouched p ActivateCredential PolicySecret
+
+    lab_say "with --ek-sha256 it is refused before the owner is asked for anything"
+    tap p
+    lab_fault_run theirs one p SN2 --key ecc256 "${values[@]}" --ek-sha256 "$(spki ours L-1)" --state "$LAB/id-SN1"
+    refused 2 'does not have the EK of --ek-sha256.*finding bus'
+    untouched p "${secret[@]}"
+
+    lab_say "an EK of ours whose certificate the server does not take: the session is not kept for the next EK"
+    lab_tpm mixed --ek L-2
+    lab_ek_make "$LAB/tpm-mixed" L-1
+    lab_ek_certificate evil "$LAB/tpm-mixed/ek-L-1.pem" "$EK_USAGE" "$LAB/tpm-mixed/ek-L-1.der"
+    lab_ek_store "$LAB/tpm-mixed" L-1 '' ''
+    tap p
+    lab_fault_run mixed one p SN3 --key ecc256
+    ((LAB_RC == 0)) || lab_die "the second EK was not taken"
+    # Salted to L-1, salted to L-2, the policy's.
+    [[ $(sent p StartAuthSession) == 3 ]] || { cat "$LAB/p.commands" >&2; lab_die "the session of the first EK served the second"; }
+    lab_tpm_clean mixed
+
+    lab_say "without any certificate: what the agent says, and a pin that is right, and one that is wrong"
+    lab_ctl one device add --serial SN4 --ek-sha256 "$(spki bare L-1)" >/dev/null
+    lab_enroll bare one SN4 --profile listed
+    grep -q 'no certificate says that this EK is the TPM.s own.*--ek-sha256' "$LAB/enroll.out" || lab_die "it says nothing"
+    lab_enroll bare one SN4 --profile listed --renew --ek-sha256 "$(spki bare L-1)"
+    if grep -q 'no certificate says' "$LAB/enroll.out"; then lab_die "it says so all the same"; fi
+    lab_fails lab_enroll bare one SN4 --profile listed --renew --ek-sha256 "$(spki theirs L-1)"
+    lab_said 'does not have the EK of --ek-sha256'
+    lab_fails lab_enroll bare one SN4 --profile listed --renew --ek-sha256 12
+    lab_said 'is no SHA-256: --ek-sha256 takes 64'
+
+    lab_say "another EK in the answer, and no certificate to compare it with: the TPM itself cannot open what is meant for that EK"
+    tap p "swap 0x131:1 $LAB/their-made"
+    lab_fault_run bare one p SN4 --profile listed --key rsa2048 --handle 0x81020009 --state "$LAB/id-SN1"
+    refused 2 "cannot open what is meant for the EK that it showed.*finding bus"
+    untouched p "${secret[@]}"
+
+    lab_say "another TPM behind it, which can: it is not in the inventory"
+    tap p
+    lab_fault_run theirs one p SN4 --profile listed --key ecc256 --handle 0x81020009 "${values[@]}" --state "$LAB/id-SN1"
+    refused 4 'ek-not-in-inventory'
+    untouched p ActivateCredential PolicySecret
 }
 
 "$kind"
