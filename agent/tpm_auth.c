@@ -68,8 +68,10 @@ static TSS2_RC tell_esys(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm
 /* An auth of no bytes: ESYS copies the whole structure, zeros and all. */
 static void untell_esys(bm_tpm_context *context, bm_tpm_hierarchy hierarchy)
 {
-    if (context->esys != NULL && context->auth[hierarchy].value.size > 0)
-        (void)tell_esys(context, hierarchy, bm_bytes_of(NULL, 0));
+    if (context->esys == NULL || context->auth[hierarchy].value.size == 0)
+        return;
+    bm_tpm_session_forget(context, hierarchies[hierarchy].handle);
+    (void)tell_esys(context, hierarchy, bm_bytes_of(NULL, 0));
 }
 
 /* The TPM takes zeros at the end away when a value is set (Part 1, 19.6.5), and an HMAC shows the difference. */

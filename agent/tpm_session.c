@@ -83,6 +83,26 @@ void bm_tpm_session_spent(bm_tpm_context *context)
     context->session = (bm_tpm_session){.open = false};
 }
 
+/*
+ * ESYS derives the key of a command in the session object and leaves it there, even when the object is freed. It derives another one for a command
+ * that it then finds it cannot send: TPM2_NV_Read has no parameter that could be encrypted.
+ */
+void bm_tpm_session_forget(bm_tpm_context *context, ESYS_TR authorised)
+{
+    TPM2B_AUTH other = {.size = sizeof(TPMU_HA)};
+    TPM2B_MAX_NV_BUFFER *data = NULL;
+
+    if (!context->session.open)
+        return;
+    for (size_t i = 0; i < other.size; i++)
+        other.buffer[i] = 0xFF;
+    (void)Esys_TR_SetAuth(context->esys, authorised, &other);
+    (void)bm_tpm_session_ready(context, BM_TPM_SEAL_COMMAND);
+    if (Esys_NV_Read_Async(context->esys, authorised, ESYS_TR_NONE, context->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, 0, 0) == TSS2_RC_SUCCESS)
+        (void)Esys_NV_Read_Finish(context->esys, &data);
+    Esys_Free(data);
+}
+
 ESYS_TR bm_tpm_session_ready(bm_tpm_context *context, unsigned seal)
 {
     TPMA_SESSION attributes = (seal & BM_TPM_SEAL_LAST) != 0 ? 0 : TPMA_SESSION_CONTINUESESSION;

@@ -33,6 +33,12 @@ void bm_tpm_session_end(bm_tpm_context *context);
 /* The TPM has ended the session itself (BM_TPM_SEAL_LAST). */
 void bm_tpm_session_spent(bm_tpm_context *context);
 
+/*
+ * Overwrites what the session keeps of the authorisation value that it last proved. ESYS holds the object `authorised` (a hierarchy) with another value
+ * afterwards. Sends nothing.
+ */
+void bm_tpm_session_forget(bm_tpm_context *context, ESYS_TR authorised);
+
 /* The session, made ready for one command (BM_TPM_SEAL_...). There must be one. */
 ESYS_TR bm_tpm_session_ready(bm_tpm_context *context, unsigned seal);
 

@@ -1,10 +1,10 @@
 #!/bin/bash
-# bus.sh KIND: somebody holds the wires between CPU and TPM. secrets: the whole exchange is recorded, and neither the ticket nor an authorisation
+# bus.sh KIND [some]: somebody holds the wires between CPU and TPM. secrets: the whole exchange is recorded, and neither the ticket nor an authorisation
 # value is in it. changed: each command and response that is protected is changed, dropped or replaced by an older one in turn; each ends in a
 # refusal, and the next run succeeds. substituted: another key in the place of the EK, in a response, in one of two, or with its own
-# certificate, is refused before anything secret is sent.
+# certificate, is refused before anything secret is sent. counted: the commands are those of docs/performance-device.md.
 . "$(dirname "$0")/../lab/lab.sh"
-kind=$1
+kind=$1 some=${2:-}
 lab_begin
 owner='the owners word'
 endorsement='the endorsers word'
@@ -120,9 +120,9 @@ secrets() {
     lab_tpm_clean tools
 }
 
-# guarded: the numbers and codes of the recorded commands that go in a session of ours, and of the one that starts it.
+# guarded NAME: the numbers and codes of the recorded commands that go in a session of ours, and of the one that starts it.
 guarded() {
-    python3 - "$LAB/all.bus" <<'PY'
+    python3 - "$LAB/$1.bus" <<'PY'
 import pathlib, sys
 bus = pathlib.Path(sys.argv[1])
 for number in sorted(int(file.stem) for file in bus.glob("*.command")):
@@ -160,7 +160,7 @@ hostile() {
 }
 
 changed() {
-    local number code before=1 count=0
+    local number code before=1 count=0 i rules
     lab_tpm base --ek L-2
     lab_ca one
     lab_server one
@@ -173,7 +173,7 @@ changed() {
     lab_fault_run t one all SN1 --key ecc256 "${values[@]}"
     ((LAB_RC == 0))
     lab_tpm_stop t
-    guarded >"$LAB/guarded"
+    guarded all >"$LAB/guarded"
     cat "$LAB/guarded"
     # EK; then the parent, the IK (made, loaded, put down, read, used), the policy, the ticket.
     for code in 0x176 0x131 0x153 0x157 0x120 0x173 0x15d 0x151 0x147; do
@@ -183,11 +183,15 @@ changed() {
     while read -r number code; do
         lab_say "command $number, $code"
         # Of the command: its last byte, and one in the middle; the same of the response; and an older response.
-        hostile "twist $number 1 0xffffffff"
-        hostile "twist $number 1 $(($(stat -c %s "$LAB/all.bus/$number.command") / 2))"
-        hostile "flip $number 1 0xffffffff"
-        hostile "flip $number 1 $(($(stat -c %s "$LAB/all.bus/$number.response") / 2))"
-        hostile "replay $number 1 $((number - before))"
+        rules=("twist $number 1 0xffffffff" "twist $number 1 $(($(stat -c %s "$LAB/all.bus/$number.command") / 2))"
+            "flip $number 1 0xffffffff" "flip $number 1 $(($(stat -c %s "$LAB/all.bus/$number.response") / 2))"
+            "replay $number 1 $((number - before))")
+        for i in "${!rules[@]}"; do
+            # Some: every second one, which are others for the next command.
+            if [[ -z $some ]] || (((i + count) % 2 == 0)); then
+                hostile "${rules[i]}"
+            fi
+        done
         before=$number
         count=$((count + 1))
     done <"$LAB/guarded"
@@ -196,8 +200,12 @@ changed() {
     lab_say "a response without its session, and one that says that all went well"
     tap none
     printf '\200\001\0\0\0\012\0\0\0\0' >"$LAB/bare"
+    count=0
     while read -r number code; do
-        hostile "swap $number $LAB/bare"
+        count=$((count + 1))
+        if [[ -z $some ]] || ((count % 2 == 0)); then
+            hostile "swap $number $LAB/bare"
+        fi
     done <"$LAB/guarded"
 }
 
@@ -322,6 +330,44 @@ substituted() {
     lab_fault_run theirs one p SN4 --profile listed --key ecc256 --handle 0x81020009 "${values[@]}" --state "$LAB/id-SN1"
     refused 4 'ek-not-in-inventory'
     untouched p ActivateCredential PolicySecret
+}
+
+# table HEADING: the commands and their sessions, as that table of the document has them, one a line.
+table() {
+    awk -v heading="## $1" '$0 == heading { on = 1; next } /^## / { on = 0 } on && /^\| [0-9]/ { print $4, $6 }' \
+        "$LAB_HERE/../../docs/performance-device.md" | sed 's/ value$/ -/'
+}
+
+# seen NAME: the same of a recording. Without values there is no session for one.
+seen() {
+    local number name
+    LAB_GUARDED=$(guarded "$1" | cut -d' ' -f1)
+    while read -r number _ name _; do
+        if grep -qx "$number" <<<"$LAB_GUARDED"; then
+            echo "$name salted"
+        else
+            echo "$name -"
+        fi
+    done <"$LAB/$1.commands"
+}
+
+counted() {
+    lab_tpm one --ek L-2
+    lab_ca one
+    lab_server one
+    lab_say "a new device sends these commands, in this order, and no others"
+    tap p
+    lab_fault_run one one p SN1 --key ecc256
+    ((LAB_RC == 0))
+    seen p | tee "$LAB/new"
+    (($(wc -l <"$LAB/new") > 15))
+    diff <(table 'A new device') "$LAB/new" || lab_die "docs/performance-device.md says something else"
+    lab_say "and a renewal these"
+    tap p
+    lab_fault_run one one p SN1 --key ecc256 --renew
+    ((LAB_RC == 0))
+    seen p | tee "$LAB/renewal"
+    diff <(table 'A renewal with the same key') "$LAB/renewal" || lab_die "docs/performance-device.md says something else"
 }
 
 "$kind"
