@@ -85,7 +85,7 @@ void bm_tpm_session_spent(bm_tpm_context *context)
 
 /*
  * ESYS derives the key of a command in the session object and leaves it there, even when the object is freed. It derives another one for a command
- * that it then finds it cannot send: TPM2_NV_Read has no parameter that could be encrypted.
+ * that it then finds it cannot send: no two sessions can encrypt one response.
  */
 void bm_tpm_session_forget(bm_tpm_context *context, ESYS_TR authorised)
 {
@@ -97,8 +97,9 @@ void bm_tpm_session_forget(bm_tpm_context *context, ESYS_TR authorised)
     for (size_t i = 0; i < other.size; i++)
         other.buffer[i] = 0xFF;
     (void)Esys_TR_SetAuth(context->esys, authorised, &other);
-    (void)bm_tpm_session_ready(context, BM_TPM_SEAL_COMMAND);
-    if (Esys_NV_Read_Async(context->esys, authorised, ESYS_TR_NONE, context->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, 0, 0) == TSS2_RC_SUCCESS)
+    (void)bm_tpm_session_ready(context, BM_TPM_SEAL_RESPONSE);
+    if (Esys_NV_Read_Async(context->esys, authorised, ESYS_TR_NONE, context->session.tr, context->session.tr, ESYS_TR_NONE, 0, 0) ==
+        TSS2_RC_SUCCESS)
         (void)Esys_NV_Read_Finish(context->esys, &data);
     Esys_Free(data);
 }
