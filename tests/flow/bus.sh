@@ -110,6 +110,15 @@ secrets() {
         lab_tpm_stop "$ek"
     done
 
+    lab_say "a value that ends in zeros, which a TPM takes away"
+    lab_tpm zeros --ek L-2
+    lab_use_tpm zeros
+    printf 'ends in zeros\0\0' >"$LAB/zeros"
+    tpm2_changeauth -Q -c owner "file:$LAB/zeros"
+    tpm2_changeauth -Q -c endorsement "file:$LAB/zeros"
+    lab_enroll zeros one SN-zeros --owner-auth "file:$LAB/zeros" --endorsement-auth "file:$LAB/zeros"
+    lab_tpm_clean zeros
+
     lab_say "show and the doctor send no value either"
     tap look
     lab_faulty look "$BIRTHMARK" show --tcti "$(lab_tcti tools)" --state "$LAB/none" "${values[@]}" >"$LAB/show.out"
