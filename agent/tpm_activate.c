@@ -36,7 +36,7 @@ static BM_RESULT satisfy(bm_tpm_context *context, const bm_ek_template *row, con
 {
     TPML_DIGEST branches = {0};
 
-    BM_TPM_TRY_AS(context, BM_TPM_ENDORSEMENT, BM_TPM_SEAL_BOTH, "TPM2_PolicySecret",
+    BM_TPM_TRY_AS(context, BM_TPM_ENDORSEMENT, BM_TPM_SEAL_NOTHING, "TPM2_PolicySecret",
                   Esys_PolicySecret(context->esys, ESYS_TR_RH_ENDORSEMENT, session->tr, context->session.with, ESYS_TR_NONE,
                                     ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL));
     if (row->policy == BM_EK_POLICY_A)

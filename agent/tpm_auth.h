@@ -31,7 +31,7 @@ ESYS_TR bm_tpm_auth_handle(bm_tpm_hierarchy hierarchy);
 BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, unsigned seal);
 
 /*
- * For BM_TPM_TRY_AS: wipes the value where ESYS had it, and makes the result of the command's code. BM_E_TPM_AUTH, BM_E_TPM_LOCKOUT, and as
+ * For BM_TPM_TRY_AS: wipes the value where ESYS and the session had it, and makes the result of the command's code. BM_E_TPM_AUTH, BM_E_TPM_LOCKOUT, and as
  * bm_tpm_context_result.
  */
 BM_RESULT bm_tpm_auth_end(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, const char *command, TSS2_RC rc);

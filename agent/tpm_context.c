@@ -115,6 +115,7 @@ static void disconnect(bm_tpm_context *context)
         Esys_Finalize(&context->esys);
     if (context->tcti != NULL)
         Tss2_TctiLdr_Finalize(&context->tcti);
+    context->session = (bm_tpm_session){.open = false};
 }
 
 static BM_RESULT connect_to(bm_tpm_context *context)
@@ -156,6 +157,7 @@ static void flush_anew(bm_tpm_context *context)
 
 void bm_tpm_context_close(bm_tpm_context *context)
 {
+    bm_tpm_auth_forget(context);
     while (context->owned_count > 0)
         bm_tpm_context_flush(context, context->owned[context->owned_count - 1]);
     if (context->left && !context->managed && !context->looks_only)

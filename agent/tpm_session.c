@@ -1,5 +1,8 @@
 #include "agent/tpm_session.h"
 
+/* No ESYS object: with it nothing is sent, where ESYS_TR_NONE would be a command without a session. */
+#define NOBODY UINT32_MAX
+
 static const TPMT_SYM_DEF aes = {.algorithm = TPM2_ALG_AES, .keyBits = {.aes = 128}, .mode = {.aes = TPM2_ALG_CFB}};
 
 /*
@@ -112,9 +115,8 @@ ESYS_TR bm_tpm_session_ready(bm_tpm_context *context, unsigned seal)
         attributes |= TPMA_SESSION_DECRYPT;
     if ((seal & BM_TPM_SEAL_RESPONSE) != 0)
         attributes |= TPMA_SESSION_ENCRYPT;
-    /* With no session at all ESYS sends nothing where one is needed. */
     if (Esys_TRSess_SetAttributes(context->esys, context->session.tr, attributes, 0xFF) != TSS2_RC_SUCCESS)
-        return ESYS_TR_NONE;
+        return NOBODY;
     return context->session.tr;
 }
 
