@@ -196,8 +196,8 @@ changed() {
             "flip $number 1 0xffffffff" "flip $number 1 $(($(stat -c %s "$LAB/all.bus/$number.response") / 2))"
             "replay $number 1 $((number - before))")
         for i in "${!rules[@]}"; do
-            # Some: every second one, which are others for the next command.
-            if [[ -z $some ]] || (((i + count) % 2 == 0)); then
+            # Some: every third one, which are others for the next command.
+            if [[ -z $some ]] || (((i + count) % 3 == 0)); then
                 hostile "${rules[i]}"
             fi
         done
@@ -212,7 +212,7 @@ changed() {
     count=0
     while read -r number code; do
         count=$((count + 1))
-        if [[ -z $some ]] || ((count % 2 == 0)); then
+        if [[ -z $some ]] || ((count % 3 == 0)); then
             hostile "swap $number $LAB/bare"
         fi
     done <"$LAB/guarded"
