@@ -229,6 +229,21 @@ static BM_RESULT examine_bare(examination *e)
     return add_offer(e, ek.row, bm_buf_view(&ek.public_area), bm_bytes_of(NULL, 0), &ek.key);
 }
 
+/* Whose key protects what enroll says to the TPM. */
+static void examine_bus(const examination *e)
+{
+    if (e->eks->count == 0)
+        return;
+    if (e->eks->offer[0].certificate.size > 0)
+        bm_findings_add(e->findings, BM_FINDING_OK, "bus",
+                        "enroll speaks to the TPM in a session for the key that the certificate of EK %s names; its issuer is the server's to judge",
+                        e->eks->offer[0].row->label);
+    else
+        bm_findings_add(e->findings, BM_FINDING_WARNING, "bus",
+                        "no certificate says that EK %s is this TPM's own: enroll --ek-sha256 names the right one, against somebody on the TPM's bus",
+                        e->eks->offer[0].row->label);
+}
+
 static BM_RESULT conclude(examination *e)
 {
     BM_AUTO_BUF order = BM_BUF_EMPTY;
@@ -273,5 +288,7 @@ BM_RESULT bm_doctor_ek_find(bm_findings *findings, bm_tpm_context *tpm, bool may
     for (unsigned id = 0; id < BM_EK_TEMPLATE_COUNT; id++)
         BM_TRY(examine(&e, bm_template_ek((bm_ek_template_id)id)));
     BM_TRY(examine_chain(&e));
-    return conclude(&e);
+    BM_TRY(conclude(&e));
+    examine_bus(&e);
+    return bm_ok();
 }

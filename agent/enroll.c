@@ -9,6 +9,7 @@
 #include "agent/steps.h"
 #include "agent/tpm_activate.h"
 #include "agent/tpm_auth.h"
+#include "agent/tpm_session.h"
 #include "agent/tpm_sweep.h"
 #include "base/text.h"
 #include "x509/csr.h"
@@ -182,12 +183,19 @@ static BM_RESULT settle_ik(enrolment *e, bm_key_type type)
 }
 
 /*
- * The EK of this directory's identity, or else the first of the table. A directory that has an identity but does not know whose is from
+ * The EK that was asked for, or of this directory's identity, or else the first of the table. A directory that has an identity but does not know whose is from
  * before they knew: it was the first.
  */
 static BM_RESULT find_ek(enrolment *e)
 {
-    e->bound = e->state.has_ek || e->state.key.type != BM_KEY_NONE;
+    e->bound = e->options->has_ek || e->state.has_ek || e->state.key.type != BM_KEY_NONE;
+    if (e->options->has_ek) {
+        BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->options->ek, &e->ek));
+        BM_CHECK(e->ek.row != NULL, BM_E_EK_MISMATCH,
+                 "this TPM does not have the EK of --ek-sha256: it is another TPM, or somebody is on the TPM's bus. No authorisation value and "
+                 "no ticket was sent");
+        return bm_ok();
+    }
     if (e->state.has_ek) {
         BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->state.ek, &e->ek));
         if (e->ek.row != NULL)
@@ -219,6 +227,7 @@ static BM_RESULT make_keys(enrolment *e)
     }
     BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
     BM_TRY(find_ek(e));
+    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
     note_foreign(&e->ek);
     type = wanted_key(e);
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
@@ -255,6 +264,9 @@ static BM_RESULT read_areas(enrolment *e)
         return bm_ok();
     }
     bm_steps_end(&e->steps, "no EK certificate on this chip: a profile that trusts the inventory is needed, and a row for this EK");
+    if (!e->options->has_ek && !e->state.has_ek)
+        bm_steps_note("no certificate says that this EK is the TPM's own: the server, and not this program, finds out whether somebody on the "
+                      "TPM's bus passes off another. --ek-sha256 names the right one");
     return note_inventory(e);
 }
 
@@ -287,15 +299,19 @@ static BM_RESULT offer_next(enrolment *e, bool *found)
     if (!bm_offer_is_about_ek(code) || e->request.ek_certificate.size == 0)
         return bm_ok();
     if (e->bound) {
-        bm_steps_note("the identity in %s is bound to EK %s: no other is offered", e->options->state, refused->label);
+        bm_steps_note("the identity in %s is bound to EK %s%s: no other is offered", e->options->state, refused->label,
+                      e->options->has_ek ? " by --ek-sha256" : "");
         return bm_ok();
     }
+    /* What was salted to an EK that the server does not take may be open to others. */
+    bm_tpm_session_end(&e->tpm);
     bm_tpm_ek_fini(&e->ek);
     BM_TRY(bm_tpm_ek_find_next(&e->tpm, &e->indices, refused, &e->ek));
     if (e->ek.row == NULL)
         return bm_ok();
     bm_steps_note("EK %s was refused (%s): offering EK %s", refused->label, bm_code_name(code), e->ek.row->label);
     note_foreign(&e->ek);
+    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
     bm_buf_clear(&e->request.ek_public);
     BM_TRY(bm_buf_put(&e->request.ek_public, bm_buf_view(&e->ek.public_area)));
     bm_buf_move(&e->request.ek_certificate, &e->ek.certificate);

@@ -41,6 +41,7 @@ static const char enroll_help[] =
     "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
     "  --renew           another certificate although this one is good; with another --key also another key\n"
     AUTH_HELP
+    "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n"
     "\n"
     "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
     "\n"
@@ -74,7 +75,7 @@ static const char show_help[] =
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_JSON, O_HELP
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_HELP
 } option_id;
 
 static const struct option enroll_options[] = {
@@ -83,6 +84,7 @@ static const struct option enroll_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"profile", required_argument, NULL, O_PROFILE},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
     {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
+    {"ek-sha256", required_argument, NULL, O_EK_SHA256},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
@@ -156,6 +158,16 @@ static BM_RESULT take_key(const char *text, bm_key_type *key)
     return bm_ok();
 }
 
+static BM_RESULT take_ek(const char *text, bm_options *options)
+{
+    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
+
+    if (strlen(text) != 2 * (size_t)BM_SHA256_SIZE || bm_text_from_hex(bm_bytes_str(text), &bytes).code != BM_OK)
+        return bm_failf(BM_E_USAGE, "'%.80s' is no SHA-256: --ek-sha256 takes 64 hexadecimal digits, as 'birthmark show' prints them", text);
+    options->has_ek = true;
+    return bm_bytes_copy_exact(bm_buf_view(&bytes), options->ek, BM_SHA256_SIZE);
+}
+
 static BM_RESULT take_option(int id, const char *value, bm_options *options)
 {
     switch (id) {
@@ -184,6 +196,8 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
     case O_RENEW:
         options->renew = true;
         return bm_ok();
+    case O_EK_SHA256:
+        return take_ek(value, options);
     case O_JSON:
         options->json = true;
         return bm_ok();

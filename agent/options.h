@@ -31,6 +31,8 @@ typedef struct {
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
     bool renew;
+    bool has_ek; /* `ek` is the SHA-256 of the only EK that may be used */
+    uint8_t ek[BM_SHA256_SIZE];
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
     bool json;
 } bm_options;

@@ -1,6 +1,9 @@
 #include "agent/tpm_activate.h"
 
 #include "agent/tpm_auth.h"
+#include "agent/tpm_session.h"
+
+#define LAST_AND_BOTH (BM_TPM_SEAL_LAST | BM_TPM_SEAL_BOTH)
 
 static BM_RESULT start_session(bm_tpm_context *context, bm_hash_alg alg, bm_tpm_object *session)
 {
@@ -11,7 +14,10 @@ static BM_RESULT start_session(bm_tpm_context *context, bm_hash_alg alg, bm_tpm_
     BM_TPM_TRY(context, "TPM2_StartAuthSession",
                Esys_StartAuthSession(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                                      TPM2_SE_POLICY, &symmetric, hash, &tr));
-    return bm_tpm_object_adopt(session, context, tr, BM_TPM_OBJECT_SESSION);
+    BM_TRY(bm_tpm_object_adopt(session, context, tr, BM_TPM_OBJECT_SESSION));
+    /* Its one use ends it. */
+    return bm_tpm_context_result("Esys_TRSess_SetAttributes",
+                                 Esys_TRSess_SetAttributes(context->esys, tr, 0, TPMA_SESSION_CONTINUESESSION));
 }
 
 static BM_RESULT put_digest(TPML_DIGEST *list, bm_bytes digest)
@@ -30,8 +36,8 @@ static BM_RESULT satisfy(bm_tpm_context *context, const bm_ek_template *row, con
 {
     TPML_DIGEST branches = {0};
 
-    BM_TPM_TRY_AS(context, BM_TPM_ENDORSEMENT, "TPM2_PolicySecret",
-                  Esys_PolicySecret(context->esys, ESYS_TR_RH_ENDORSEMENT, session->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+    BM_TPM_TRY_AS(context, BM_TPM_ENDORSEMENT, BM_TPM_SEAL_NOTHING, "TPM2_PolicySecret",
+                  Esys_PolicySecret(context->esys, ESYS_TR_RH_ENDORSEMENT, session->tr, context->session.with, ESYS_TR_NONE,
                                     ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL));
     if (row->policy == BM_EK_POLICY_A)
         return bm_ok();
@@ -77,11 +83,16 @@ BM_RESULT bm_tpm_activate(const bm_tpm_ik *ik, const bm_tpm_ek *ek, bm_bytes id_
     BM_TRY(bm_result_as(result, BM_E_SERVER_REPLY));
     result = take_sized(encrypted_secret, sizeof(secret.secret), secret.secret, &secret.size);
     BM_TRY(bm_result_as(result, BM_E_SERVER_REPLY));
+    BM_CHECK(bm_tpm_session_is_salted_to(context, &ek->object), BM_E_INTERNAL, "the ticket would go over the bus in the clear");
     BM_TRY(start_session(context, ek->row->name_alg, &session));
     BM_TRY(satisfy(context, ek->row, &session));
     BM_TPM_CALL(context, rc,
-                Esys_ActivateCredential(context->esys, ik->object.tr, ek->object.tr, ESYS_TR_PASSWORD, session.tr,
-                                        ESYS_TR_NONE, &blob, &secret, &opened));
+                Esys_ActivateCredential(context->esys, ik->object.tr, ek->object.tr, bm_tpm_session_ready(context, LAST_AND_BOTH),
+                                        session.tr, ESYS_TR_NONE, &blob, &secret, &opened));
+    if (rc == TSS2_RC_SUCCESS) {
+        bm_tpm_session_spent(context);
+        bm_tpm_object_spent(&session);
+    }
     if (is_about_credential(rc))
         return bm_failf(BM_E_CHALLENGE_FAILED, "TPM2_ActivateCredential failed with 0x%x", rc);
     BM_TRY(bm_tpm_context_result("TPM2_ActivateCredential", rc));

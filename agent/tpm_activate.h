@@ -7,7 +7,8 @@
 
 /*
  * Opens a credential (TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET, as the server sent them) in a policy session as the EK's template wants
- * it; appends the secret to `ticket`. BM_E_SERVER_REPLY: not these structures; BM_E_CHALLENGE_FAILED: made for another EK or IK; BM_E_TPM...
+ * it, and in the session that is salted to this EK, in which the secret comes over the bus encrypted and which ends with it; appends the secret
+ * to `ticket`. BM_E_INTERNAL, and nothing is sent: there is no such session; BM_E_SERVER_REPLY: not these structures; BM_E_CHALLENGE_FAILED: made for another EK or IK; BM_E_TPM...
  */
 BM_RESULT bm_tpm_activate(const bm_tpm_ik *ik, const bm_tpm_ek *ek, bm_bytes id_object, bm_bytes encrypted_secret, bm_buf *ticket);
 

@@ -1,6 +1,7 @@
 #include "agent/tpm_auth.h"
 
 #include "agent/secret.h"
+#include "agent/tpm_session.h"
 
 static const struct {
     const char *name;
@@ -44,11 +45,13 @@ static BM_RESULT refused(bm_tpm_hierarchy hierarchy, bool given, const char *com
     if (given)
         return bm_failf(BM_E_TPM_AUTH,
                         "%s was refused: the value of %s is not the one of the TPM's %s hierarchy. It was tried once and is not tried "
-                        "again: find the right value, or leave the option out if the hierarchy has none",
+                        "again: find the right value, or leave the option out if the hierarchy has none. (A command that is changed on its way is "
+                        "refused like this, too.)",
                         command, hierarchies[hierarchy].option, name);
     return bm_failf(BM_E_TPM_AUTH,
-                    "%s was refused: the TPM's %s hierarchy has an authorisation value. Give it with %s file:PATH or env:NAME", command,
-                    name, hierarchies[hierarchy].option);
+                    "%s was refused: the TPM's %s hierarchy has an authorisation value. Give it with %s file:PATH or env:NAME. (A command "
+                    "that is changed on its way is refused like this, too.)",
+                    command, name, hierarchies[hierarchy].option);
 }
 
 static TSS2_RC tell_esys(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes value)
@@ -65,19 +68,32 @@ static TSS2_RC tell_esys(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm
 /* An auth of no bytes: ESYS copies the whole structure, zeros and all. */
 static void untell_esys(bm_tpm_context *context, bm_tpm_hierarchy hierarchy)
 {
-    if (context->esys != NULL && context->auth[hierarchy].value.size > 0)
-        (void)tell_esys(context, hierarchy, bm_bytes_of(NULL, 0));
+    if (context->esys == NULL || context->auth[hierarchy].value.size == 0)
+        return;
+    bm_tpm_session_forget(context, hierarchies[hierarchy].handle);
+    (void)tell_esys(context, hierarchy, bm_bytes_of(NULL, 0));
 }
 
-BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy)
+/* The TPM takes zeros at the end away when a value is set (Part 1, 19.6.5), and an HMAC shows the difference. */
+static bm_bytes without_zeros(bm_bytes value)
+{
+    while (value.size > 0 && value.data[value.size - 1] == 0)
+        value.size--;
+    return value;
+}
+
+BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, unsigned seal)
 {
     const bm_tpm_auth_value *auth = &context->auth[hierarchy];
 
     if (auth->refused || auth->withheld)
         return refused(hierarchy, auth->value.size > 0, "A command before this one");
-    if (auth->value.size > 0)
-        return bm_tpm_context_result("Esys_TR_SetAuth", tell_esys(context, hierarchy, auth->value));
-    return bm_ok();
+    context->session.with = bm_tpm_session_or(context, seal, ESYS_TR_PASSWORD);
+    if (auth->value.size == 0)
+        return bm_ok();
+    BM_TRY(bm_tpm_session_need(context));
+    context->session.with = bm_tpm_session_ready(context, seal);
+    return bm_tpm_context_result("Esys_TR_SetAuth", tell_esys(context, hierarchy, without_zeros(auth->value)));
 }
 
 BM_RESULT bm_tpm_auth_end(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, const char *command, TSS2_RC rc)

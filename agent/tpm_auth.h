@@ -24,11 +24,14 @@ void bm_tpm_auth_use(bm_tpm_context *context, const bm_tpm_auth *auth);
 /* The ESYS handle of a hierarchy. */
 ESYS_TR bm_tpm_auth_handle(bm_tpm_hierarchy hierarchy);
 
-/* For BM_TPM_TRY_AS: lets ESYS know the value. BM_E_TPM_AUTH, and nothing is sent, when the TPM has refused it before. */
-BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy);
+/*
+ * For BM_TPM_TRY_AS: lets ESYS know the value, and makes the session for it (`session.with`): a value is proven by the session's HMAC and never
+ * sent, whether the session is salted or not. BM_E_TPM_AUTH, and nothing is sent, when the TPM has refused the value before; BM_E_TPM...
+ */
+BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, unsigned seal);
 
 /*
- * For BM_TPM_TRY_AS: wipes the value where ESYS had it, and makes the result of the command's code. BM_E_TPM_AUTH, BM_E_TPM_LOCKOUT, and as
+ * For BM_TPM_TRY_AS: wipes the value where ESYS and the session had it, and makes the result of the command's code. BM_E_TPM_AUTH, BM_E_TPM_LOCKOUT, and as
  * bm_tpm_context_result.
  */
 BM_RESULT bm_tpm_auth_end(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, const char *command, TSS2_RC rc);
@@ -36,11 +39,11 @@ BM_RESULT bm_tpm_auth_end(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, c
 /* Wipes all values where ESYS may have them: when a signal came between the two above. */
 void bm_tpm_auth_forget(bm_tpm_context *context);
 
-/* BM_TPM_TRY for a command that a hierarchy authorises with its value, in ESYS_TR_PASSWORD. */
-#define BM_TPM_TRY_AS(context, hierarchy, name, call)                                                                  \
+/* BM_TPM_TRY for a command that a hierarchy authorises with its value, in `session.with`; `seal` is a BM_TPM_SEAL_... */
+#define BM_TPM_TRY_AS(context, hierarchy, seal, name, call)                                                            \
     do {                                                                                                               \
         TSS2_RC bm_tpm_as_rc;                                                                                          \
-        BM_TRY(bm_tpm_auth_begin((context), (hierarchy)));                                                             \
+        BM_TRY(bm_tpm_auth_begin((context), (hierarchy), (seal)));                                                     \
         BM_TPM_CALL((context), bm_tpm_as_rc, (call));                                                                  \
         BM_TRY(bm_tpm_auth_end((context), (hierarchy), (name), bm_tpm_as_rc));                                         \
     } while (0)

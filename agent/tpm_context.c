@@ -33,6 +33,7 @@ static const struct {
     {TPM2_RC_CURVE, "this TPM does not have the curve: choose another --key"},
     {TPM2_RC_VALUE, "this TPM does not support the key or the handle: choose another --key or --handle"},
     {TSS2_SYS_RC_MALFORMED_RESPONSE, "the TPM's answer came damaged: run it again"},
+    {TSS2_SYS_RC_BAD_SEQUENCE, "the session was taken out of the TPM's answer on its way: somebody may be on the TPM's bus"},
     {TSS2_SYS_RC_INSUFFICIENT_RESPONSE, "the TPM's answer was cut off: run it again"},
     {TSS2_ESYS_RC_RSP_AUTH_FAILED, "the TPM's answer was changed on its way: run it again; if it stays, somebody may be on the TPM's bus"},
     {TPM2_RC_HIERARCHY, "the hierarchy is disabled: enable it in the firmware's set-up"},
@@ -85,7 +86,7 @@ BM_RESULT bm_tpm_context_result(const char *command, TSS2_RC rc)
     if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_AUTH_MISSING)
         return bm_failf(BM_E_TPM_AUTH,
                         "%s was refused (0x%x, %s): the object has an authorisation value or policy that birthmark does not know: have the "
-                        "device's maker say how it is meant to be used",
+                        "device's maker say how it is meant to be used; or the command was changed on its way to the TPM",
                         command, rc, text);
     /* A hierarchy that is disabled says nothing of the template or the key. */
     is_state = code == TPM2_RC_HIERARCHY || bm_tpm_retry_is_state(bm_tpm_context_code(rc));
@@ -114,6 +115,7 @@ static void disconnect(bm_tpm_context *context)
         Esys_Finalize(&context->esys);
     if (context->tcti != NULL)
         Tss2_TctiLdr_Finalize(&context->tcti);
+    context->session = (bm_tpm_session){.open = false};
 }
 
 static BM_RESULT connect_to(bm_tpm_context *context)
@@ -155,6 +157,7 @@ static void flush_anew(bm_tpm_context *context)
 
 void bm_tpm_context_close(bm_tpm_context *context)
 {
+    bm_tpm_auth_forget(context);
     while (context->owned_count > 0)
         bm_tpm_context_flush(context, context->owned[context->owned_count - 1]);
     if (context->left && !context->managed && !context->looks_only)

@@ -22,6 +22,15 @@ typedef struct {
     bool withheld; /* it cannot be right: it is not sent at all */
 } bm_tpm_auth_value;
 
+/* The session in which commands are sent (tpm_session.h). */
+typedef struct {
+    bool open;
+    bool salted;  /* to `key` */
+    ESYS_TR key;
+    ESYS_TR tr;
+    ESYS_TR with; /* for the command of BM_TPM_TRY_AS: this one, or ESYS_TR_PASSWORD */
+} bm_tpm_session;
+
 /* An open TPM. `owned` are the transient objects and sessions that are ours now. */
 typedef struct {
     const char *conf; /* for the TCTI loader; the caller's */
@@ -34,6 +43,7 @@ typedef struct {
     size_t owned_count;
     uint32_t nv_buffer_max; /* TPM2_PT_NV_BUFFER_MAX; 0 until it was asked for */
     bm_tpm_auth_value auth[BM_TPM_HIERARCHIES];
+    bm_tpm_session session;
     unsigned commands;      /* sent so far */
     int64_t spent;          /* nanoseconds inside them */
 } bm_tpm_context;

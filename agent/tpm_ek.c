@@ -197,7 +197,7 @@ BM_RESULT bm_tpm_ek_find(bm_tpm_context *context, const bm_tpm_handles *indices,
         return bm_ok();
     if (any.seen != 0)
         return bm_failf(BM_E_EK_MISMATCH, "the EK certificate at NV index 0x%08x is not for this TPM's EK: have the device's maker write the right one, "
-                        "or remove it and enrol by the inventory", any.seen);
+                        "or remove it and enrol by the inventory; if it was right before, somebody may be on the TPM's bus", any.seen);
     return find_bare(context, indices, &any, ek);
 }
 

@@ -1,5 +1,6 @@
 #include "agent/tpm_ik.h"
 
+#include "agent/tpm_session.h"
 #include "tpm/template.h"
 #include "x509/csr.h"
 
@@ -104,7 +105,8 @@ static BM_RESULT load_under(const bm_tpm_object *parent, const TPM2B_PRIVATE *pr
 
     BM_TRY(bm_tpm_object_public_of(bm_buf_view(&ik->public_area), &public_area));
     BM_TPM_CALL(context, rc,
-                Esys_Load(context->esys, parent->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, private_area, &public_area, &tr));
+                Esys_Load(context->esys, parent->tr, bm_tpm_session_or(context, BM_TPM_SEAL_BOTH, ESYS_TR_PASSWORD), ESYS_TR_NONE, ESYS_TR_NONE,
+                          private_area, &public_area, &tr));
     *code = rc;
     BM_TRY(bm_tpm_context_result("TPM2_Load", rc));
     return bm_tpm_object_adopt(&ik->object, context, tr, BM_TPM_OBJECT_TRANSIENT);
@@ -128,8 +130,8 @@ BM_RESULT bm_tpm_ik_create(bm_tpm_context *context, bm_key_type type, bm_tpm_ik 
     BM_TRY(bm_tpm_object_public_of(bm_buf_view(&template), &in));
     BM_TRY(create_parent(context, &parent));
     BM_TPM_TRY(context, "TPM2_Create",
-               Esys_Create(context->esys, parent.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &in, &outside,
-                           &pcrs, &private_area, &public_area, NULL, NULL, NULL));
+               Esys_Create(context->esys, parent.tr, bm_tpm_session_or(context, BM_TPM_SEAL_BOTH, ESYS_TR_PASSWORD), ESYS_TR_NONE, ESYS_TR_NONE,
+                           &sensitive, &in, &outside, &pcrs, &private_area, &public_area, NULL, NULL, NULL));
     result = bm_tpm_object_put_public(&ik->public_area, public_area);
     if (result.code == BM_OK)
         result = put_private(&ik->private_area, private_area);
@@ -204,7 +206,8 @@ BM_RESULT bm_tpm_ik_sign(void *context, bm_hash_alg alg, bm_bytes digest, bm_buf
     BM_CHECK(digest.size <= sizeof(in.buffer), BM_E_INTERNAL, "a digest is too long");
     BM_TRY(bm_bytes_copy_exact(digest, in.buffer, digest.size));
     BM_TPM_TRY(tpm, "TPM2_Sign",
-               Esys_Sign(tpm->esys, ik->object.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &in, &scheme, &ticket, &made));
+               Esys_Sign(tpm->esys, ik->object.tr, bm_tpm_session_or(tpm, BM_TPM_SEAL_COMMAND, ESYS_TR_PASSWORD), ESYS_TR_NONE, ESYS_TR_NONE,
+                         &in, &scheme, &ticket, &made));
     result = put_signature(signature, made);
     Esys_Free(made);
     return result;

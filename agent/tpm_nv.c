@@ -1,7 +1,7 @@
 #include "agent/tpm_nv.h"
 
 #include "agent/tpm_auth.h"
-#include "agent/tpm_object.h"
+#include "agent/tpm_session.h"
 
 /* With the index's own empty value, or else the owner's. */
 static BM_RESULT read_chunk(bm_tpm_context *context, ESYS_TR index, bool as_owner, uint16_t size, uint16_t offset, bm_buf *out)
@@ -10,11 +10,12 @@ static BM_RESULT read_chunk(bm_tpm_context *context, ESYS_TR index, bool as_owne
     bm_result result;
 
     if (as_owner)
-        BM_TPM_TRY_AS(context, BM_TPM_OWNER, "TPM2_NV_Read",
-                      Esys_NV_Read(context->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, size, offset, &data));
+        BM_TPM_TRY_AS(context, BM_TPM_OWNER, BM_TPM_SEAL_RESPONSE, "TPM2_NV_Read",
+                      Esys_NV_Read(context->esys, ESYS_TR_RH_OWNER, index, context->session.with, ESYS_TR_NONE, ESYS_TR_NONE, size, offset, &data));
     else
         BM_TPM_TRY(context, "TPM2_NV_Read",
-                   Esys_NV_Read(context->esys, index, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, size, offset, &data));
+                   Esys_NV_Read(context->esys, index, index, bm_tpm_session_or(context, BM_TPM_SEAL_RESPONSE, ESYS_TR_PASSWORD), ESYS_TR_NONE,
+                                 ESYS_TR_NONE, size, offset, &data));
     result = data->size == size ? bm_buf_put(out, bm_bytes_of(data->buffer, data->size))
                                 : bm_fail(BM_E_TPM_RESPONSE, "TPM2_NV_Read gave fewer bytes than it was asked for");
     Esys_Free(data);

@@ -1,6 +1,7 @@
 #include "agent/tpm_object.h"
 
 #include "agent/tpm_auth.h"
+#include "agent/tpm_session.h"
 
 #include <tss2/tss2_mu.h>
 
@@ -11,6 +12,13 @@ void bm_tpm_object_fini(bm_tpm_object *object)
     else if (object->kind == BM_TPM_OBJECT_RESIDENT)
         (void)Esys_TR_Close(object->context->esys, &object->tr);
     *object = BM_TPM_OBJECT_EMPTY;
+}
+
+void bm_tpm_object_spent(bm_tpm_object *session)
+{
+    bm_tpm_context_disown(session->context, session->tr);
+    (void)Esys_TR_Close(session->context->esys, &session->tr);
+    *session = BM_TPM_OBJECT_EMPTY;
 }
 
 BM_RESULT bm_tpm_object_adopt(bm_tpm_object *object, bm_tpm_context *context, ESYS_TR tr, bm_tpm_object_kind kind)
@@ -83,8 +91,8 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy
     bm_result result;
 
     BM_TRY(bm_tpm_object_public_of(template, &in));
-    BM_TPM_TRY_AS(context, hierarchy, "TPM2_CreatePrimary",
-                  Esys_CreatePrimary(context->esys, bm_tpm_auth_handle(hierarchy), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+    BM_TPM_TRY_AS(context, hierarchy, BM_TPM_SEAL_BOTH, "TPM2_CreatePrimary",
+                  Esys_CreatePrimary(context->esys, bm_tpm_auth_handle(hierarchy), context->session.with, ESYS_TR_NONE, ESYS_TR_NONE,
                                      &sensitive, &in, &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
     result = bm_tpm_object_adopt(&made, context, tr, BM_TPM_OBJECT_TRANSIENT);
     if (result.code == BM_OK)
@@ -102,7 +110,8 @@ BM_RESULT bm_tpm_object_read_public(const bm_tpm_object *object, bm_buf *public_
     bm_result result;
 
     BM_TPM_TRY(context, "TPM2_ReadPublic",
-               Esys_ReadPublic(context->esys, object->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &out, NULL, NULL));
+               Esys_ReadPublic(context->esys, object->tr, bm_tpm_session_or(context, BM_TPM_SEAL_RESPONSE, ESYS_TR_NONE), ESYS_TR_NONE,
+                               ESYS_TR_NONE, &out, NULL, NULL));
     result = take_public(public_area, out);
     Esys_Free(out);
     return result;
@@ -133,8 +142,8 @@ BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle,
     bm_tpm_context *context = transient->context;
     ESYS_TR tr = ESYS_TR_NONE;
 
-    BM_TPM_TRY_AS(context, BM_TPM_OWNER, "TPM2_EvictControl",
-                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+    BM_TPM_TRY_AS(context, BM_TPM_OWNER, BM_TPM_SEAL_NOTHING, "TPM2_EvictControl",
+                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, context->session.with, ESYS_TR_NONE,
                                     ESYS_TR_NONE, handle, &tr));
     bm_tpm_object_fini(resident);
     return bm_tpm_object_adopt(resident, context, tr, BM_TPM_OBJECT_RESIDENT);
@@ -148,8 +157,8 @@ BM_RESULT bm_tpm_object_evict(bm_tpm_object *resident)
     TSS2_RC rc = Esys_TR_GetTpmHandle(context->esys, resident->tr, &handle);
 
     BM_TRY(bm_tpm_context_result("Esys_TR_GetTpmHandle", rc));
-    BM_TPM_TRY_AS(context, BM_TPM_OWNER, "TPM2_EvictControl",
-                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, resident->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+    BM_TPM_TRY_AS(context, BM_TPM_OWNER, BM_TPM_SEAL_NOTHING, "TPM2_EvictControl",
+                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, resident->tr, context->session.with, ESYS_TR_NONE,
                                     ESYS_TR_NONE, handle, &tr));
     /* ESYS has closed the object together with the eviction. */
     *resident = BM_TPM_OBJECT_EMPTY;

@@ -23,6 +23,9 @@ typedef struct {
 /* Flushes what is transient or a session, closes what is resident (persistent, NV); leaves it empty. */
 void bm_tpm_object_fini(bm_tpm_object *object);
 
+/* The TPM has ended the session by itself; leaves it empty. */
+void bm_tpm_object_spent(bm_tpm_object *session);
+
 /* Takes what ESYS gave under an owner; flushes it at once when that fails (BM_E_INTERNAL). `object` must be empty. */
 BM_RESULT bm_tpm_object_adopt(bm_tpm_object *object, bm_tpm_context *context, ESYS_TR tr, bm_tpm_object_kind kind);
 

@@ -34,9 +34,9 @@ bool bm_tpm_retry_is_state(TSS2_RC code)
 {
     TSS2_RC base = code & ~(TSS2_RC)TSS2_RC_LAYER_MASK;
 
-    /* An answer that ended early, or was none, or was changed on its way. */
+    /* An answer that ended early, or was none, or was changed on its way (BAD_SEQUENCE: lost its session). */
     if (code != base)
-        return base == TSS2_BASE_RC_MALFORMED_RESPONSE || base == TSS2_BASE_RC_INSUFFICIENT_RESPONSE ||
+        return base == TSS2_BASE_RC_MALFORMED_RESPONSE || base == TSS2_BASE_RC_BAD_SEQUENCE || base == TSS2_BASE_RC_INSUFFICIENT_RESPONSE ||
                base == TSS2_BASE_RC_RSP_AUTH_FAILED;
     return (code & ~(TSS2_RC)0x7F) == TPM2_RC_WARN || code == TPM2_RC_FAILURE || code == TPM2_RC_INITIALIZE;
 }

@@ -7,6 +7,7 @@
 /* The TSS's own macros shift into the sign bit. (TPM 2.0 Part 2, 7.4) */
 #define TRANSIENT_FIRST 0x80000000u
 #define LOADED_SESSION_FIRST 0x02000000u
+#define POLICY_SESSION_FIRST 0x03000000u
 
 static bool is_owned(bm_tpm_context *context, uint32_t handle)
 {
@@ -36,14 +37,19 @@ static bool is_our_object(bm_tpm_context *context, ESYS_TR object)
            bm_tpm_ik_is_parent(bm_buf_view(&area));
 }
 
-/* A session that is none of a policy has no digest to give. */
-static bool is_our_session(bm_tpm_context *context, ESYS_TR session)
+/*
+ * An HMAC session says nothing of whose it is. Only loaded ones come here, of a TPM without a resource manager, where one program at a time has
+ * the connection: it is left over, by us or by somebody who is gone.
+ */
+static bool is_our_session(bm_tpm_context *context, uint32_t handle, ESYS_TR session)
 {
     static const bm_hash_alg algs[] = {BM_HASH_SHA256, BM_HASH_SHA384, BM_HASH_SHA512};
     static const uint8_t zeros[sizeof(TPMU_HA)];
     TPM2B_DIGEST *digest = NULL;
     bool ours;
 
+    if (handle < POLICY_SESSION_FIRST)
+        return true;
     if (Esys_PolicyGetDigest(context->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest) != TSS2_RC_SUCCESS)
         return false;
     ours = bm_bytes_equal(bm_bytes_of(digest->buffer, digest->size), bm_bytes_of(zeros, digest->size));
@@ -64,7 +70,7 @@ static bool sweep_one(bm_tpm_context *context, uint32_t handle)
         return true;
     if (Esys_TR_FromTPMPublic(context->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &object) != TSS2_RC_SUCCESS)
         return false;
-    ours = handle >= TRANSIENT_FIRST ? is_our_object(context, object) : is_our_session(context, object);
+    ours = handle >= TRANSIENT_FIRST ? is_our_object(context, object) : is_our_session(context, handle, object);
     if (ours && Esys_FlushContext(context->esys, object) == TSS2_RC_SUCCESS)
         return true;
     (void)Esys_TR_Close(context->esys, &object);

@@ -63,7 +63,7 @@ lab_say "a TPM with all that an enrolment needs: no problem, and every finding h
 examine one "${server[@]}"
 well
 for name in device-node tpm firmware resource-manager algorithms hierarchies lockout-auth lockout objects sessions persistent handle nv \
-    ek-L-1 ek-L-2 ek-H-1 ek-H-2 ek-H-3 ek-H-4 ek-H-6 ek-H-7 ek-chain ek owner-auth endorsement-auth clock state identity server profile; do
+    ek-L-1 ek-L-2 ek-H-1 ek-H-2 ek-H-3 ek-H-4 ek-H-6 ek-H-7 ek-chain ek bus owner-auth endorsement-auth clock state identity server profile; do
     finds ok "$name" .
 done
 finds ok tpm 'IBM SW +TPM, TPM 2.0'
@@ -72,6 +72,7 @@ finds ok ek-L-2 'persistent at 0x81010002'
 finds ok ek-H-1 'no certificate at NV index 0x01c00012'
 finds ok ek 'offers EK L-1, then L-2, then H-3$'
 finds ok persistent '0x81010001 \(EK L-1\)'
+finds ok bus 'certificate of EK L-1 names'
 finds ok ek-chain '1 CA certificates'
 finds ok profile 'default takes EK L-1$'
 [[ $(tail -1 "$LAB/doctor") == '0 problems, 0 warnings' ]]

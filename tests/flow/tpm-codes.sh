@@ -53,12 +53,10 @@ for rule in "answer 0x131:1 0 0x902" "answer 0x131:1 1 0x101" "answer 0x14e:1 0 
 done
 
 lab_say "a bit that flips on the way out of the TPM makes no certificate"
-enroll_with "flip 0x15d:1 1 60"
-((LAB_RC == 4))
-grep -q 'refused (csr-signature' "$LAB/enroll.out"
-lab_tpm_clean one
-enroll_with "flip 0x147:1 1 20"
-gave_up "TPM2_ActivateCredential.*answer was changed on its way"
+for rule in "flip 0x15d:1 1 60" "flip 0x147:1 1 20"; do
+    enroll_with "$rule"
+    gave_up "TPM2_(Sign|ActivateCredential).*answer was changed on its way"
+done
 
 lab_say "what others left in a full TPM stays"
 lab_use_tpm one

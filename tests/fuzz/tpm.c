@@ -1,8 +1,8 @@
 /*
- * agent/tpm_context.h, tpm_object.h, tpm_nv.h, tpm_ek.h, tpm_ik.h, tpm_activate.h, doctor_tpm.h, doctor_handles.h, doctor_ek.h: the agent,
+ * agent/tpm_context.h, tpm_object.h, tpm_nv.h, tpm_ek.h, tpm_ik.h, tpm_session.h, tpm_activate.h, doctor_tpm.h, doctor_handles.h, doctor_ek.h: the agent,
  * and libtss2-esys below it, before a TPM that answers falsely. A TCTI of ours gives the answers of tpm_answers.h, changed as the input says: a TPM, or somebody on its bus.
  *
- * The first byte says what is in the TPM, and whether it is enrolled or the doctor looks at it. Then, again and again: how many answers pass unchanged (u8), what happens to the next (u8; with the top
+ * The first byte says what is in the TPM, whether it is enrolled or the doctor looks at it, and whether it is enrolled in a session. Then, again and again: how many answers pass unchanged (u8), what happens to the next (u8; with the top
  * bit set, to all from there on), where in it (u16), and the bytes for it (u16 and that many).
  */
 #include "tpm_answers.h"
@@ -12,6 +12,7 @@
 #include "agent/doctor_tpm.h"
 #include "agent/key_file.h"
 #include "agent/tpm_activate.h"
+#include "agent/tpm_session.h"
 #include "x509/csr.h"
 
 #include <stdio.h>
@@ -199,8 +200,17 @@ static BM_RESULT check_ek(const bm_tpm_ek *ek)
     return bm_ok();
 }
 
-/* The six steps, without the server's. */
-static BM_RESULT enroll(bm_tpm_context *context)
+/* A session whose key everybody knows, in the place of the one that is salted to the EK: this TPM has not its private key. */
+static BM_RESULT pretend_salted(bm_tpm_context *context, const bm_tpm_ek *ek)
+{
+    BM_TRY(bm_tpm_session_need(context));
+    context->session.salted = true;
+    context->session.key = ek->object.tr;
+    return bm_ok();
+}
+
+/* The six steps, without the server's; and without a session also without the last, which is not taken then. */
+static BM_RESULT enroll(bm_tpm_context *context, bool in_session)
 {
     static const uint8_t blob[] = {0, 4, 1, 2, 3, 4};
     BM_AUTO(bm_tpm_ek_fini) bm_tpm_ek ek = {0};
@@ -214,9 +224,11 @@ static BM_RESULT enroll(bm_tpm_context *context)
     BM_TRY(bm_tpm_ek_find(context, &indices, &ek));
     BM_TRY(bm_tpm_ek_read_chain(context, &indices, &ek));
     BM_TRY(check_ek(&ek));
+    if (in_session)
+        BM_TRY(pretend_salted(context, &ek));
     BM_TRY(settle_ik(context, &ik));
     BM_TRY(bm_csr_build("SN-1", &ik.key, bm_pkey_default_sig(ik.key.type), bm_tpm_ik_sign, &ik, &csr));
-    return bm_tpm_activate(&ik, &ek, BM_BYTES_ARRAY(blob), BM_BYTES_ARRAY(blob), &ticket);
+    return in_session ? bm_tpm_activate(&ik, &ek, BM_BYTES_ARRAY(blob), BM_BYTES_ARRAY(blob), &ticket) : bm_ok();
 }
 
 /* What the doctor looks at, in its order; what it prints goes nowhere. */
@@ -255,11 +267,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tpm.pass = fuzz_choice(&rest);
     tpm.edits = rest;
     FUZZ_MUST(Esys_Initialize(&context.esys, (TSS2_TCTI_CONTEXT *)(void *)&tpm, NULL) == TSS2_RC_SUCCESS);
-    result = (what & 16) != 0 ? examine(&context) : enroll(&context);
-    /* Unchanged, everything succeeds; and whatever happened, nothing is left that is ours. */
+    result = (what & 16) != 0 ? examine(&context) : enroll(&context, (what & 32) != 0);
+    /* Unchanged, everything succeeds; and whatever happened, nothing is left that is ours but the session, which goes with the connection. */
     if (rest.size == 0 && !tpm.options.has_ek)
         FUZZ_OK(result);
-    FUZZ_MUST(context.owned_count == 0);
+    FUZZ_MUST(context.owned_count == (context.session.open ? 1 : 0));
     bm_tpm_context_close(&context);
     bm_buf_fini(&tpm.response);
     return 0;

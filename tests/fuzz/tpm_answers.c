@@ -2,6 +2,7 @@
 
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
+#include "crypto/cipher.h"
 
 #define EK_CERTIFICATE 0x01C0000Au
 #define CHAIN 0x01C00100u
@@ -154,6 +155,7 @@ typedef struct {
     uint32_t handle[2];
     uint32_t session[3];
     bm_bytes nonce[3]; /* the caller's */
+    uint8_t attributes[3];
     unsigned sessions;
     bm_cursor parameters;
 } command_view;
@@ -195,7 +197,7 @@ static command_view read_command(bm_bytes bytes)
             FUZZ_MUST(view.sessions < 3);
             FUZZ_OK(bm_cursor_u32(&session, &view.session[view.sessions]));
             FUZZ_OK(bm_cursor_sized16(&session, bytes.size, &view.nonce[view.sessions]));
-            FUZZ_OK(bm_cursor_take(&session, 1, &area));
+            FUZZ_OK(bm_cursor_u8(&session, &view.attributes[view.sessions]));
             FUZZ_OK(bm_cursor_sized16(&session, bytes.size, &area));
         }
     }
@@ -301,8 +303,43 @@ static uint32_t put_parameters(bm_buf *out, const tpm_answers_options *options, 
     }
 }
 
+/* AES-CFB under an IV of its own: the first block of what is encrypted is such that the IV comes out. */
+static void encrypt(bm_bytes key, bm_bytes iv, bm_bytes in, bm_buf *out)
+{
+    static const uint8_t zeros[16];
+    BM_AUTO_BUF pad = BM_BUF_EMPTY;
+    BM_AUTO_BUF made = BM_BUF_EMPTY;
+
+    FUZZ_OK(bm_cipher_cfb_encrypt(key, BM_BYTES_ARRAY(zeros), &pad));
+    for (size_t i = 0; i < sizeof(zeros); i++)
+        pad.data[i] ^= iv.data[i];
+    FUZZ_OK(bm_buf_put(&pad, in));
+    FUZZ_OK(bm_cipher_cfb_encrypt(key, bm_buf_view(&pad), &made));
+    FUZZ_OK(bm_buf_put(out, bm_bytes_slice(bm_buf_view(&made), sizeof(zeros), in.size)));
+}
+
+/* The first parameter, when the session is to encrypt it: under the empty key, like the MAC (Part 1, 21.3). */
+static void seal(bm_buf *parameters, const command_view *command, unsigned number)
+{
+    BM_AUTO_BUF nonce = BM_BUF_EMPTY;
+    BM_AUTO_BUF made = BM_BUF_EMPTY;
+    bm_cursor at = bm_cursor_of(bm_buf_view(parameters));
+    uint8_t derived[32];
+    bm_bytes first;
+
+    if ((command->attributes[number] & TPMA_SESSION_ENCRYPT) == 0 || command->session[number] == TPM2_RS_PW)
+        return;
+    FUZZ_OK(bm_cursor_sized16(&at, parameters->size, &first));
+    put_zeros(&nonce, 32);
+    FUZZ_OK(bm_hash_kdfa(BM_HASH_SHA256, bm_bytes_of(NULL, 0), "CFB", bm_buf_view(&nonce), command->nonce[number], 256, derived));
+    FUZZ_OK(bm_buf_put_u16(&made, (uint16_t)first.size));
+    encrypt(bm_bytes_of(derived, 16), bm_bytes_of(derived + 16, 16), first, &made);
+    FUZZ_OK(bm_buf_put(&made, at.rest));
+    bm_buf_move(parameters, &made);
+}
+
 /*
- * The answer of a session: a password's is empty; that of our policy session has the MAC that the TSS wants (Part 1, 19.6.8), under the empty
+ * The answer of a session: a password's is empty; that of a session of ours has the MAC that the TSS wants (Part 1, 19.6.8), under the empty
  * key.
  */
 static void put_session(bm_buf *body, const command_view *command, unsigned number, bm_bytes parameters)
@@ -347,6 +384,8 @@ void tpm_answers_make(bm_bytes command, const tpm_answers_options *options, bm_b
         handle = 0;
         bm_buf_clear(&parameters);
     }
+    for (unsigned i = 0; i < view.sessions; i++)
+        seal(&parameters, &view, i);
     if (handle != 0)
         FUZZ_OK(bm_buf_put_u32(&body, handle));
     if (view.sessions > 0)

@@ -95,6 +95,7 @@ static void failures_of_enroll_name_a_finding(void **state)
         {{BM_E_TPM_AUTH, "the TPM's owner hierarchy has"}, "owner-auth"},
         {{BM_E_TPM_AUTH, "the TPM's endorsement hierarchy has"}, "endorsement-auth"},
         {{BM_E_EK_MISMATCH, NULL}, "ek"},
+        {{BM_E_EK_MISMATCH, "this TPM does not have the EK of --ek-sha256"}, "bus"},
         {{BM_E_TPM_HANDLE_TAKEN, NULL}, "handle"},
         {{BM_E_NETWORK, NULL}, "server"},
         {{BM_E_SERVER_REFUSED, NULL}, "profile"},
@@ -104,6 +105,7 @@ static void failures_of_enroll_name_a_finding(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_string_equal(bm_findings_name_for(rows[i].result), rows[i].name);
     assert_string_equal(bm_findings_name_for(bm_tpm_context_result("TPM2_Create", TPM2_RC_OBJECT_MEMORY)), "objects");
+    assert_string_equal(bm_findings_name_for(bm_tpm_context_result("TPM2_Sign", TSS2_ESYS_RC_RSP_AUTH_FAILED)), "bus");
     assert_string_equal(bm_findings_name_for(bm_tpm_context_result("TPM2_StartAuthSession", TPM2_RC_SESSION_MEMORY)), "sessions");
     assert_string_equal(bm_findings_name_for(bm_tpm_context_result("TPM2_EvictControl", TPM2_RC_NV_SPACE)), "persistent");
     assert_string_equal(bm_findings_name_for(bm_tpm_context_result("TPM2_CreatePrimary", 0x185)), "hierarchies");

@@ -113,6 +113,26 @@ static void test_a_value_as_itself_is_refused_and_not_repeated(void **state)
     assert_null(strstr(result.detail, "hunter2"));
 }
 
+static void test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone(void **state)
+{
+    static const char digits[] = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+    static const char long_digits[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00";
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial", "SN-1"));
+    assert_false(o.has_ek);
+    assert_ok(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", digits));
+    assert_true(o.has_ek);
+    assert_int_equal(o.ek[0], 0x00);
+    assert_int_equal(o.ek[31], 0xFF);
+    assert_code(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", ""), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", digits + 2), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", long_digits), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", "gg112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "--ek-sha256", digits), BM_E_USAGE);
+}
+
 static void test_help_and_version_need_nothing_else(void **state)
 {
     bm_options o;
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
         cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),
         cmocka_unit_test(test_a_value_as_itself_is_refused_and_not_repeated),
+        cmocka_unit_test(test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone),
         cmocka_unit_test(test_help_and_version_need_nothing_else),
         cmocka_unit_test(test_help_names_every_exit_status),
         cmocka_unit_test(test_no_or_unknown_command_is_refused),

@@ -10,6 +10,7 @@
 #include <tss2/tss2_tpm2_types.h>
 
 #define HEADER_SIZE 10
+#define FROM_END 0x80000000u
 
 typedef struct {
     bm_plan plan;
@@ -84,11 +85,55 @@ static void put_code(bm_wrap_message *message, uint32_t code)
     message->size = HEADER_SIZE;
 }
 
+static void record(const fault *f, const bm_wrap_turn *turn, const char *what, const bm_wrap_message *message)
+{
+    char path[2 * BM_PLAN_PATH];
+    FILE *file;
+
+    if (f->plan.record[0] == 0)
+        return;
+    (void)snprintf(path, sizeof(path), "%s/%u.%s", f->plan.record, turn->number, what);
+    file = fopen(path, "ae");
+    if (file == NULL)
+        return;
+    (void)fwrite(message->bytes, 1, message->size, file);
+    (void)fclose(file);
+}
+
+/* A message from a file; what cannot be read leaves nothing, which no test takes for a response. */
+static void put_file(const char *path, bm_wrap_message *message)
+{
+    FILE *file = fopen(path, "re");
+
+    message->size = 0;
+    if (file == NULL)
+        return;
+    message->size = fread(message->bytes, 1, sizeof(message->bytes), file);
+    (void)fclose(file);
+}
+
+static void change_bit(bm_wrap_message *message, uint32_t value)
+{
+    size_t at = value < FROM_END ? value : message->size - (size_t)(UINT32_MAX - value) - 1;
+
+    if (at < message->size)
+        message->bytes[at] ^= 1;
+}
+
+static void replay(const fault *f, unsigned number, bm_wrap_message *message)
+{
+    char path[2 * BM_PLAN_PATH];
+
+    (void)snprintf(path, sizeof(path), "%s/%u.response", f->plan.record, number);
+    put_file(path, message);
+}
+
 static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_message *message)
 {
     fault *f = user;
     const bm_plan_rule *rule = bm_plan_find(&f->plan, turn);
 
+    record(f, turn, "command", message);
     if (rule != NULL && rule->fault == BM_PLAN_ANSWER) {
         say(f, turn, "answered");
         put_code(message, rule->value);
@@ -98,6 +143,8 @@ static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_
         say(f, turn, "unsent");
         return BM_WRAP_BREAK;
     }
+    if (rule != NULL && rule->fault == BM_PLAN_TWIST)
+        change_bit(message, rule->value);
     say(f, turn, rule == NULL ? "sent" : "spoilt");
     return BM_WRAP_PASS;
 }
@@ -107,12 +154,17 @@ static bm_wrap_verdict on_response(void *user, const bm_wrap_turn *turn, bm_wrap
     fault *f = user;
     const bm_plan_rule *rule = bm_plan_find(&f->plan, turn);
 
+    record(f, turn, "response", message);
     if (rule != NULL && rule->fault == BM_PLAN_LOST)
         return BM_WRAP_BREAK;
     if (rule != NULL && rule->fault == BM_PLAN_CUT && rule->value < message->size)
         message->size = rule->value;
-    if (rule != NULL && rule->fault == BM_PLAN_FLIP && rule->value < message->size)
-        message->bytes[rule->value] ^= 1;
+    if (rule != NULL && rule->fault == BM_PLAN_FLIP)
+        change_bit(message, rule->value);
+    if (rule != NULL && rule->fault == BM_PLAN_REPLAY)
+        replay(f, turn->number - rule->value, message);
+    if (rule != NULL && rule->fault == BM_PLAN_SWAP)
+        put_file(rule->file, message);
     return BM_WRAP_PASS;
 }
 

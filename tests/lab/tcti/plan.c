@@ -7,13 +7,17 @@
 
 #define WORDS 4
 
+/* What follows FROM: nothing, COUNT and a value, or a file. */
+typedef enum { FORM_ALONE = 2, FORM_FILE = 3, FORM_COUNTED = 4 } plan_form;
+
 static const struct {
     const char *word;
     bm_plan_fault fault;
-    bool counted; /* COUNT and a value follow */
+    plan_form form;
 } kinds[] = {
-    {"answer", BM_PLAN_ANSWER, true}, {"unsent", BM_PLAN_UNSENT, false}, {"lost", BM_PLAN_LOST, false},
-    {"cut", BM_PLAN_CUT, true},       {"flip", BM_PLAN_FLIP, true},
+    {"answer", BM_PLAN_ANSWER, FORM_COUNTED}, {"unsent", BM_PLAN_UNSENT, FORM_ALONE}, {"lost", BM_PLAN_LOST, FORM_ALONE},
+    {"cut", BM_PLAN_CUT, FORM_COUNTED},       {"flip", BM_PLAN_FLIP, FORM_COUNTED},   {"twist", BM_PLAN_TWIST, FORM_COUNTED},
+    {"replay", BM_PLAN_REPLAY, FORM_COUNTED}, {"swap", BM_PLAN_SWAP, FORM_FILE},
 };
 
 static bool take_number(const char *text, const char **end, uint32_t *value)
@@ -51,6 +55,11 @@ static bool take_from(const char *text, bm_plan_rule *rule)
     return *end == ':' && take_whole(end + 1, &rule->from);
 }
 
+static bool take_path(const char *text, char path[BM_PLAN_PATH])
+{
+    return snprintf(path, BM_PLAN_PATH, "%s", text) < BM_PLAN_PATH;
+}
+
 static bool take_rule(char *const words[WORDS], size_t count, bm_plan *plan)
 {
     bm_plan_rule rule = {.count = 1};
@@ -59,8 +68,9 @@ static bool take_rule(char *const words[WORDS], size_t count, bm_plan *plan)
         if (strcmp(words[0], kinds[i].word) != 0)
             continue;
         rule.fault = kinds[i].fault;
-        if (count != (kinds[i].counted ? 4 : 2) || plan->count == BM_PLAN_RULES || !take_from(words[1], &rule) ||
-            (kinds[i].counted && (!take_whole(words[2], &rule.count) || !take_whole(words[3], &rule.value))))
+        if (count != (size_t)kinds[i].form || plan->count == BM_PLAN_RULES || !take_from(words[1], &rule) ||
+            (kinds[i].form == FORM_COUNTED && (!take_whole(words[2], &rule.count) || !take_whole(words[3], &rule.value))) ||
+            (kinds[i].form == FORM_FILE && !take_path(words[2], rule.file)))
             return false;
         plan->rules[plan->count++] = rule;
         return true;
@@ -86,9 +96,11 @@ static bool take_line(char *line, bm_plan *plan)
     if (count == 0)
         return true;
     if (count == 2 && strcmp(words[0], "tcti") == 0)
-        return snprintf(plan->tcti, sizeof(plan->tcti), "%s", words[1]) < (int)sizeof(plan->tcti);
+        return take_path(words[1], plan->tcti);
     if (count == 2 && strcmp(words[0], "log") == 0)
-        return snprintf(plan->log, sizeof(plan->log), "%s", words[1]) < (int)sizeof(plan->log);
+        return take_path(words[1], plan->log);
+    if (count == 2 && strcmp(words[0], "record") == 0)
+        return take_path(words[1], plan->record);
     return take_rule(words, count, plan);
 }
 
