@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SECOND INT64_C(1000000000)
@@ -325,6 +326,8 @@ static BM_RESULT prepare(tunnel *self)
     BM_TRY(bm_tunnel_worker_new(&self->links.worker));
     BM_TRY(start_listening(self));
     BM_TRY(make_events(self));
+    /* The C library reads its file once, when a certificate's dates are first looked at. */
+    tzset();
     return bm_tunnel_sandbox_enter();
 }
 

@@ -31,6 +31,7 @@ struct bm_tunnel_flow {
     bool read_wants_write; /* TLS must write something of its own before it reads on; and the other way round */
     bool write_wants_read;
     bool moved;
+    bool more; /* to be read, that no socket tells of */
     bool broken;
     const char *why; /* NULL: nobody needs to know */
     bm_tunnel_flow_events events;
@@ -147,8 +148,7 @@ static void move_down(bm_tunnel_flow *flow)
             return;
     }
     /* What TLS has read already makes no socket readable. */
-    if (!flow->broken && !flow->down.ended && is_empty(&flow->down) && bm_tunnel_session_has_more(flow->session))
-        event_active(flow->remote_in.event, EV_READ, 1);
+    flow->more = !flow->broken && !flow->down.ended && is_empty(&flow->down) && bm_tunnel_session_has_more(flow->session);
 }
 
 /* Tells each side of the other's end, once all that came before it has gone. */
@@ -197,12 +197,16 @@ static void on_event(evutil_socket_t fd, short events, void *context)
     (void)fd;
     (void)events;
     flow->moved = false;
+    flow->more = false;
     move_up(flow);
     if (!flow->broken)
         move_down(flow);
     pass_ends(flow);
     if (!flow->broken)
         watch_all(flow);
+    /* Only now: libevent does not wait for the socket of an event that is added while it is active. */
+    if (flow->more && !flow->broken)
+        event_active(flow->remote_in.event, EV_READ, 1);
     if (flow->broken || (flow->up.passed && flow->down.passed))
         flow->events.ended(flow->events.context, flow->broken ? flow->why : NULL);
     else if (flow->moved)
@@ -221,6 +225,11 @@ BM_RESULT bm_tunnel_flow_new(struct event_base *base, int local, int remote, bm_
     made->remote_in.event = event_new(base, remote, EV_READ | EV_PERSIST, on_event, made);
     made->remote_out.event = event_new(base, remote, EV_WRITE | EV_PERSIST, on_event, made);
     if (made->local_in.event == NULL || made->local_out.event == NULL || made->remote_in.event == NULL || made->remote_out.event == NULL) {
+        bm_tunnel_flow_free(made);
+        return bm_fail(BM_E_NO_MEMORY, NULL);
+    }
+    watch_all(made);
+    if (made->broken) {
         bm_tunnel_flow_free(made);
         return bm_fail(BM_E_NO_MEMORY, NULL);
     }
