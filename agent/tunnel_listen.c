@@ -157,8 +157,11 @@ void bm_tunnel_listen_remove(const bm_tunnel_place *place)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     BM_AUTO(close_fd) int probe = -1;
+    struct stat file;
 
     if (place->path[0] == 0 || bm_bytes_copy_exact(bm_bytes_str(place->path), (uint8_t *)at.sun_path, strlen(place->path)).code != BM_OK)
+        return;
+    if (lstat(place->path, &file) != 0 || !S_ISSOCK(file.st_mode))
         return;
     /* Ours is closed already: where somebody answers, it is another tunnel's. */
     probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
