@@ -299,7 +299,6 @@ static BM_RESULT start_listening(tunnel *self)
     const bm_options *options = self->options;
     BM_AUTO_BUF place = BM_BUF_EMPTY;
 
-    BM_TRY(bm_tunnel_listen_inherited(&self->listener));
     BM_CHECK(self->listener >= 0 || options->listens, BM_E_USAGE, "--listen is missing: give the place, say unix:/run/birthmark/tunnel.sock");
     if (self->listener < 0)
         BM_TRY(bm_tunnel_listen_at(&options->place, options->mode, &self->listener));
@@ -319,6 +318,8 @@ static BM_RESULT prepare(tunnel *self)
     (void)sigaction(SIGPIPE, &ignore, NULL);
     raise_limit(self);
     BM_TRY(bm_tunnel_sandbox_begin());
+    /* First: where there is none after all, its number is another descriptor's later. */
+    BM_TRY(bm_tunnel_listen_inherited(&self->listener));
     BM_TRY(start_helpers(self));
     BM_TRY(load_first(self));
     self->links.base = event_base_new();

@@ -126,11 +126,15 @@ BM_RESULT bm_tunnel_listen_inherited(int *fd)
 {
     socket_address at = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t size = sizeof(at);
+    int listens = 0;
+    socklen_t listens_size = sizeof(listens);
 
     *fd = -1;
     if (number_of("LISTEN_PID") != (uint64_t)getpid() || number_of("LISTEN_FDS") == 0)
         return bm_ok();
     BM_CHECK(number_of("LISTEN_FDS") == 1, BM_E_IO, "the service manager hands over several sockets: the tunnel takes one (a .socket unit with one line Listen...)");
+    BM_CHECK(getsockopt(INHERITED_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && listens == 1, BM_E_IO,
+             "what the service manager hands over is no listening socket: a .socket unit has one line ListenStream=");
     if (getsockname(INHERITED_FD, &at.any, &size) != 0 || !is_local(&at) || fcntl(INHERITED_FD, F_SETFL, O_NONBLOCK) != 0 ||
         fcntl(INHERITED_FD, F_SETFD, FD_CLOEXEC) != 0)
         return bm_fail(BM_E_IO, "the service manager's socket is reached from elsewhere, and whoever reaches it is this device to the server: "

@@ -47,7 +47,7 @@ import os, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.bind(sys.argv[1])
 s.listen()
-os.dup2(s.fileno(), 3, inheritable=True)
+os.dup2(os.dup(s.fileno()), 3, inheritable=True)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 END
@@ -59,6 +59,11 @@ lab_tunnel_says sd 'listening on unix:'
 [[ $(curl -sS --max-time 30 --unix-socket "$LAB/sd.sock" http://web.lab/) == "Hello SN-1, verified SUCCESS over TLSv1.3" ]]
 lab_stop tunnel-sd
 test -S "$LAB/sd.sock"
+
+lab_say "and what is no listening socket is none"
+lab_fails timeout 20 bash -c 'exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' bash "$BIRTHMARK" tunnel --tcti "$(lab_tcti one)" --state "$state" \
+    --to "127.0.0.1:$port" --ca "$LAB/web.crt"
+lab_said "service manager"
 
 lab_say "the process that talks to the network can open nothing: it is in its filter, without core dumps and new privileges"
 pid=${LAB_PID[tunnel-web]}

@@ -12,7 +12,7 @@ state=$LAB/id-SN-1
 lab_tunnel t one "$state" --listen "unix:$LAB/t.sock" --to "localhost:${LAB_PORT[far]}" --ca "$LAB/far.crt"
 place=${LAB_PLACE[t]}
 mkfifo "$LAB/lines"
-lab_far hold "$place" "$LAB/lines" >"$LAB/held" &
+"$LAB_FAR" hold "$place" "$LAB/lines" >"$LAB/held" &
 LAB_PID[hold]=$!
 exec 9>"$LAB/lines"
 echo first >&9

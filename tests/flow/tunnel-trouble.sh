@@ -70,7 +70,7 @@ lab_tunnel stale one "$state" --listen "unix:$LAB/stale.sock" --to "$to" --ca "$
 
 lab_say "the TPM goes away: a sentence, and what flows goes on; it comes back: the next connection is good"
 mkfifo "$LAB/lines"
-lab_far hold "${LAB_PLACE[stale]}" "$LAB/lines" >"$LAB/held" &
+"$LAB_FAR" hold "${LAB_PLACE[stale]}" "$LAB/lines" >"$LAB/held" &
 LAB_PID[hold]=$!
 exec 9>"$LAB/lines"
 echo first >&9
