@@ -30,6 +30,7 @@ struct bm_tunnel_flow {
     watch local_in, local_out, remote_in, remote_out;
     bool read_wants_write; /* TLS must write something of its own before it reads on; and the other way round */
     bool write_wants_read;
+    bool up_lost; /* the server takes no more */
     bool moved;
     bool more; /* to be read, that no socket tells of */
     bool broken;
@@ -64,8 +65,8 @@ static void write_remote(bm_tunnel_flow *flow, bm_bytes bytes, size_t *put)
     bm_tunnel_step step = bm_tunnel_session_write(flow->session, bytes, put);
 
     flow->write_wants_read = step == BM_TUNNEL_WANTS_READ;
-    if (step == BM_TUNNEL_BROKEN || step == BM_TUNNEL_CLOSED)
-        break_off(flow, flow->down.ended ? NULL : bm_tunnel_session_failure(flow->session));
+    /* What the server said before it went, an alert or an answer, can still be read: it says how this ends. */
+    flow->up_lost |= step == BM_TUNNEL_BROKEN || step == BM_TUNNEL_CLOSED;
 }
 
 typedef void write_function(bm_tunnel_flow *flow, bm_bytes bytes, size_t *put);
@@ -104,6 +105,12 @@ static bool pass(bm_tunnel_flow *flow, direction *way, bm_bytes bytes, write_fun
     if (bytes.size > 0 && bm_buf_put(&way->held, bytes).code != BM_OK)
         break_off(flow, "out of memory");
     return bytes.size == 0 && !flow->broken;
+}
+
+static void lose_up(bm_tunnel_flow *flow)
+{
+    bm_buf_fini(&flow->up.held);
+    flow->up = (direction){.ended = true, .passed = true};
 }
 
 static void move_up(bm_tunnel_flow *flow)
@@ -199,6 +206,8 @@ static void on_event(evutil_socket_t fd, short events, void *context)
     flow->moved = false;
     flow->more = false;
     move_up(flow);
+    if (flow->up_lost)
+        lose_up(flow);
     if (!flow->broken)
         move_down(flow);
     pass_ends(flow);
