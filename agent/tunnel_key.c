@@ -335,17 +335,25 @@ static int provider_begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *c
     return 1;
 }
 
-BM_RESULT bm_tunnel_key_library(OSSL_LIB_CTX **library)
+BM_RESULT bm_tunnel_key_open(bm_tunnel_key_library *library)
 {
-    OSSL_LIB_CTX *made = OSSL_LIB_CTX_new();
-
-    if (made == NULL || OSSL_PROVIDER_add_builtin(made, PROVIDER, provider_begin) != 1 || OSSL_PROVIDER_load(made, "default") == NULL ||
-        OSSL_PROVIDER_load(made, PROVIDER) == NULL) {
-        OSSL_LIB_CTX_free(made);
-        return bm_fail(BM_E_INTERNAL, "OpenSSL cannot be set up");
+    library->ctx = OSSL_LIB_CTX_new();
+    if (library->ctx != NULL && OSSL_PROVIDER_add_builtin(library->ctx, PROVIDER, provider_begin) == 1) {
+        library->usual = OSSL_PROVIDER_load(library->ctx, "default");
+        library->ours = OSSL_PROVIDER_load(library->ctx, PROVIDER);
     }
-    *library = made;
+    BM_CHECK(library->usual != NULL && library->ours != NULL, BM_E_INTERNAL, "OpenSSL cannot be set up");
     return bm_ok();
+}
+
+void bm_tunnel_key_close(bm_tunnel_key_library *library)
+{
+    if (library->ours != NULL)
+        (void)OSSL_PROVIDER_unload(library->ours);
+    if (library->usual != NULL)
+        (void)OSSL_PROVIDER_unload(library->usual);
+    OSSL_LIB_CTX_free(library->ctx);
+    *library = (bm_tunnel_key_library){.ctx = NULL};
 }
 
 BM_RESULT bm_tunnel_key_new(OSSL_LIB_CTX *library, const bm_pubkey *key, const bm_tunnel_key_hand *hand, EVP_PKEY **made)

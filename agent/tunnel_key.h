@@ -19,8 +19,18 @@ typedef struct {
     void *context;
 } bm_tunnel_key_hand;
 
-/* A library context of OpenSSL with the default provider and ours; the caller's, for OSSL_LIB_CTX_free. BM_E_INTERNAL. */
-BM_RESULT bm_tunnel_key_library(OSSL_LIB_CTX **library);
+/* A library context of OpenSSL with the default provider and ours; zero-initialise, end with bm_tunnel_key_close. */
+typedef struct {
+    OSSL_LIB_CTX *ctx;
+    OSSL_PROVIDER *usual;
+    OSSL_PROVIDER *ours;
+} bm_tunnel_key_library;
+
+/* Opens it; on failure, too, it is to be closed. BM_E_INTERNAL. */
+BM_RESULT bm_tunnel_key_open(bm_tunnel_key_library *library);
+
+/* Closes it, after all that was made with it. */
+void bm_tunnel_key_close(bm_tunnel_key_library *library);
 
 /* The key with this public half and this hand, which must outlive it; the caller's, for EVP_PKEY_free. BM_E_INTERNAL. */
 BM_RESULT bm_tunnel_key_new(OSSL_LIB_CTX *library, const bm_pubkey *key, const bm_tunnel_key_hand *hand, EVP_PKEY **made);

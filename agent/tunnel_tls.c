@@ -21,7 +21,7 @@
 
 struct bm_tunnel_tls {
     unsigned uses;
-    OSSL_LIB_CTX *library;
+    bm_tunnel_key_library library;
     SSL_CTX *ctx;
     EVP_PKEY *key;
     X509 *leaf;
@@ -57,7 +57,7 @@ static bm_result openssl_failure(const char *what)
 /* TLS wants RSA-PSS with a salt as long as the digest (RFC 8446, 4.2.3); a TPM may make it as long as it can (TPM 2.0 Part 1, B.7). */
 static bool is_pss_of_tls(const bm_tunnel_tls *tls, bm_hash_alg hash, const bm_digest *digest, const bm_buf *signature)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(tls->library, X509_get0_pubkey(tls->leaf), BM_TUNNEL_KEY_QUERY);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(tls->library.ctx, X509_get0_pubkey(tls->leaf), BM_TUNNEL_KEY_QUERY);
     const EVP_MD *md = hash == BM_HASH_SHA256 ? EVP_sha256() : hash == BM_HASH_SHA384 ? EVP_sha384() : EVP_sha512();
     bool good = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
                 EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1 &&
@@ -166,11 +166,13 @@ static bool configure(SSL_CTX *ctx)
 
 static X509 *next_certificate(const bm_tunnel_tls *tls, BIO *pem)
 {
-    X509 *certificate = X509_new_ex(tls->library, BM_TUNNEL_KEY_QUERY);
+    X509 *certificate = X509_new_ex(tls->library.ctx, BM_TUNNEL_KEY_QUERY);
 
-    /* It frees the certificate and sets it to NULL when there is none. */
-    if (certificate != NULL && PEM_read_bio_X509(pem, &certificate, NULL, NULL) == NULL)
+    /* On failure it frees the certificate and sets it to NULL, or does neither. */
+    if (certificate != NULL && PEM_read_bio_X509(pem, &certificate, NULL, NULL) == NULL) {
+        X509_free(certificate);
         certificate = NULL;
+    }
     ERR_clear_error();
     return certificate;
 }
@@ -238,7 +240,7 @@ static BM_RESULT use_identity(bm_tunnel_tls *tls, const bm_tunnel_files *files)
     BM_TRY(take_key(tls, &key));
     tls->hand = (bm_tunnel_key_hand){.sign = sign, .context = tls};
     tls->wish.handle = files->handle;
-    BM_TRY(bm_tunnel_key_new(tls->library, &key, &tls->hand, &tls->key));
+    BM_TRY(bm_tunnel_key_new(tls->library.ctx, &key, &tls->hand, &tls->key));
     if (SSL_CTX_use_certificate(tls->ctx, tls->leaf) != 1 || SSL_CTX_use_PrivateKey(tls->ctx, tls->key) != 1)
         return openssl_failure("device.crt cannot be used");
     return use_chain(tls, &files->chain);
@@ -246,8 +248,8 @@ static BM_RESULT use_identity(bm_tunnel_tls *tls, const bm_tunnel_files *files)
 
 static BM_RESULT fill(bm_tunnel_tls *tls, const bm_tunnel_files *files)
 {
-    BM_TRY(bm_tunnel_key_library(&tls->library));
-    tls->ctx = SSL_CTX_new_ex(tls->library, BM_TUNNEL_KEY_QUERY, TLS_client_method());
+    BM_TRY(bm_tunnel_key_open(&tls->library));
+    tls->ctx = SSL_CTX_new_ex(tls->library.ctx, BM_TUNNEL_KEY_QUERY, TLS_client_method());
     if (tls->ctx == NULL || !configure(tls->ctx))
         return openssl_failure("TLS cannot be set up");
     BM_TRY(use_anchors(tls, &files->ca));
@@ -288,7 +290,7 @@ void bm_tunnel_tls_unref(bm_tunnel_tls *tls)
     SSL_CTX_free(tls->ctx);
     EVP_PKEY_free(tls->key);
     X509_free(tls->leaf);
-    OSSL_LIB_CTX_free(tls->library);
+    bm_tunnel_key_close(&tls->library);
     (void)pthread_mutex_destroy(&tls->lock);
     free(tls);
 }
