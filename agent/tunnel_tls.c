@@ -153,6 +153,8 @@ static SSL_SESSION *take_session(bm_tunnel_tls *tls)
 
 static bool configure(SSL_CTX *ctx)
 {
+    char algorithms[] = ALGORITHMS; /* the macro wants it writable */
+
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -160,7 +162,7 @@ static bool configure(SSL_CTX *ctx)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_cb(ctx, on_certificate_wanted, NULL);
     SSL_CTX_set_read_ahead(ctx, 1);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && SSL_CTX_set1_client_sigalgs_list(ctx, ALGORITHMS) == 1 &&
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && SSL_CTX_set1_client_sigalgs_list(ctx, algorithms) == 1 &&
            SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
 }
 
@@ -298,16 +300,19 @@ void bm_tunnel_tls_unref(bm_tunnel_tls *tls)
 /* Whom the server must be. */
 static bool expect(const bm_tunnel_tls *tls, SSL *ssl)
 {
+    void *name = (void *)(uintptr_t)tls->name; /* as above */
+
     if (tls->name_is_address)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), tls->name) == 1;
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, tls->name) == 1 && SSL_set_tlsext_host_name(ssl, tls->name) == 1;
+    return SSL_set1_host(ssl, tls->name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 BM_RESULT bm_tunnel_session_new(bm_tunnel_tls *tls, int fd, bm_tunnel_session **session)
 {
     bm_tunnel_session *made = calloc(1, sizeof(*made));
     SSL_SESSION *ticket = take_session(tls);
+    char algorithms[] = TLS12_ALGORITHMS;
     bool good;
 
     if (made != NULL) {
@@ -316,7 +321,7 @@ BM_RESULT bm_tunnel_session_new(bm_tunnel_tls *tls, int fd, bm_tunnel_session **
     }
     good = made != NULL && made->ssl != NULL && SSL_set_fd(made->ssl, fd) == 1 && SSL_set_app_data(made->ssl, made) == 1 && expect(tls, made->ssl);
     if (good && tls->pss_is_odd)
-        good = SSL_set_max_proto_version(made->ssl, TLS1_2_VERSION) == 1 && SSL_set1_client_sigalgs_list(made->ssl, TLS12_ALGORITHMS) == 1;
+        good = SSL_set_max_proto_version(made->ssl, TLS1_2_VERSION) == 1 && SSL_set1_client_sigalgs_list(made->ssl, algorithms) == 1;
     if (good && ticket != NULL)
         (void)SSL_set_session(made->ssl, ticket);
     SSL_SESSION_free(ticket);
