@@ -4,6 +4,7 @@
 #include "agent/findings.h"
 #include "agent/interrupt.h"
 #include "agent/show.h"
+#include "agent/tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     case BM_COMMAND_ENROLL_HELP:
     case BM_COMMAND_SHOW_HELP:
     case BM_COMMAND_DOCTOR_HELP:
+    case BM_COMMAND_TUNNEL_HELP:
         (void)fputs(bm_options_help(options->command), stdout);
         return bm_ok();
     case BM_COMMAND_ENROLL:
@@ -29,6 +31,8 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     case BM_COMMAND_DOCTOR:
         BM_TRY(bm_interrupt_hold());
         return bm_doctor(options, problems);
+    case BM_COMMAND_TUNNEL:
+        return bm_tunnel(options);
     }
     return bm_fail(BM_E_INTERNAL, "a command that nobody takes");
 }

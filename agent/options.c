@@ -3,6 +3,7 @@
 #include "agent/secret.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
+#include "agent/tunnel_helper.h"
 #include "base/text.h"
 
 #include <getopt.h>
@@ -17,6 +18,8 @@ static const char help[] =
     "      print the endorsement keys, their certificates, the identity key and its certificate\n"
     "  birthmark doctor [--tcti CONF] [--server URL --ca FILE] [--profile NAME] [--json]\n"
     "      look at what an enrolment needs, change nothing, and say what will not work and why\n"
+    "  birthmark tunnel --listen unix:PATH|127.0.0.1:PORT --to HOST:PORT [--ca FILE] [options]\n"
+    "      let programs that know no TPM use the identity: a plain socket here, mutual TLS to the server\n"
     "  birthmark --help | --version\n"
     "\n"
     "'birthmark COMMAND --help' lists the options of a command; birthmark(1) has it all.\n"
@@ -73,9 +76,24 @@ static const char show_help[] =
     "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
     AUTH_HELP;
 
+static const char tunnel_help[] =
+    "birthmark tunnel: a plain socket here, mutual TLS with the identity to a server\n"
+    "\n"
+    "  --listen PLACE    unix:PATH, 127.0.0.1:PORT or [::1]:PORT (not needed when the service manager opens the socket)\n"
+    "  --to HOST:PORT    the server; each connection here is one there\n"
+    "  --ca FILE         PEM certificates that verify the server (" BM_TUNNEL_CA_DEFAULT ")\n"
+    "  --name NAME       the name that the server's certificate must have (HOST)\n"
+    "  --mode MODE       of the unix socket: who may use the identity (0600)\n"
+    "  --idle TIME       end a connection on which nothing was sent for so long, as 90s, 10m, 12h (12h)\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    "\n"
+    "SIGTERM: takes no more connections, and ends when those that are there have ended, after 30 seconds at the latest. A renewed\n"
+    "certificate is used by new connections at once (SIGHUP: look now).\n";
+
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_HELP
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP
 } option_id;
 
 static const struct option enroll_options[] = {
@@ -108,6 +126,14 @@ static const struct option doctor_options[] = {
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
 };
 
+static const struct option tunnel_options[] = {
+    {"listen", required_argument, NULL, O_LISTEN}, {"to", required_argument, NULL, O_TO},
+    {"ca", required_argument, NULL, O_CA},         {"name", required_argument, NULL, O_NAME},
+    {"mode", required_argument, NULL, O_MODE},     {"idle", required_argument, NULL, O_IDLE},
+    {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
 /* A command: its name, its options, and itself with and without --help. */
 static const struct {
     const char *name;
@@ -118,6 +144,7 @@ static const struct {
     {"enroll", enroll_options, BM_COMMAND_ENROLL, BM_COMMAND_ENROLL_HELP},
     {"show", show_options, BM_COMMAND_SHOW, BM_COMMAND_SHOW_HELP},
     {"doctor", doctor_options, BM_COMMAND_DOCTOR, BM_COMMAND_DOCTOR_HELP},
+    {"tunnel", tunnel_options, BM_COMMAND_TUNNEL, BM_COMMAND_TUNNEL_HELP},
 };
 
 const char *bm_options_help(bm_command command)
@@ -126,6 +153,8 @@ const char *bm_options_help(bm_command command)
         return enroll_help;
     if (command == BM_COMMAND_DOCTOR_HELP)
         return doctor_help;
+    if (command == BM_COMMAND_TUNNEL_HELP)
+        return tunnel_help;
     return command == BM_COMMAND_SHOW_HELP ? show_help : help;
 }
 
@@ -168,6 +197,58 @@ static BM_RESULT take_ek(const char *text, bm_options *options)
     return bm_bytes_copy_exact(bm_buf_view(&bytes), options->ek, BM_SHA256_SIZE);
 }
 
+static BM_RESULT take_mode(const char *text, unsigned *mode)
+{
+    unsigned value = 0;
+
+    for (const char *at = text; *at != 0; at++) {
+        if (*at < '0' || *at > '7' || value > 0777)
+            return bm_failf(BM_E_USAGE, "'%.40s' is no file mode: --mode takes octal digits, say 0660", text);
+        value = value * 8 + (unsigned)(*at - '0');
+    }
+    if (text[0] == 0 || value > 0777 || (value & 0111) != 0 || value == 0)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no mode of a socket: --mode takes octal digits, say 0660", text);
+    *mode = value;
+    return bm_ok();
+}
+
+static BM_RESULT take_name(const char *text, const char **name)
+{
+    bm_address address;
+
+    if (!bm_tunnel_address_is_name(text) && bm_address_parse(bm_bytes_str(text), &address).code != BM_OK)
+        return bm_failf(BM_E_USAGE, "'%.80s' is neither a name nor an IP address: --name takes what the server's certificate has", text);
+    *name = text;
+    return bm_ok();
+}
+
+static BM_RESULT take_idle(const char *text, int64_t *idle)
+{
+    if (bm_text_parse_duration(bm_bytes_str(text), idle).code != BM_OK || *idle == 0)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no time: --idle takes digits and one of s m h d", text);
+    return bm_ok();
+}
+
+/* The options of the tunnel alone. */
+static BM_RESULT take_tunnel_option(int id, const char *value, bm_options *options)
+{
+    switch (id) {
+    case O_LISTEN:
+        options->listens = true;
+        return bm_tunnel_address_parse_place(value, &options->place);
+    case O_TO:
+        return bm_tunnel_address_parse_server(value, &options->to);
+    case O_NAME:
+        return take_name(value, &options->name);
+    case O_MODE:
+        return take_mode(value, &options->mode);
+    case O_IDLE:
+        return take_idle(value, &options->idle);
+    default:
+        return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
+    }
+}
+
 static BM_RESULT take_option(int id, const char *value, bm_options *options)
 {
     switch (id) {
@@ -208,7 +289,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->auth[BM_TPM_ENDORSEMENT] = value;
         return bm_secret_check("--endorsement-auth", value);
     default:
-        return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
+        return take_tunnel_option(id, value, options);
     }
 }
 
@@ -271,6 +352,7 @@ static BM_RESULT check(const bm_options *options)
 
     BM_CHECK(!enrols || options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
     BM_TRY(check_values(options));
+    BM_CHECK(options->command != BM_COMMAND_TUNNEL || options->to.port != 0, BM_E_USAGE, "--to is missing: give the server, HOST:PORT");
     BM_CHECK(!enrols || options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
     return bm_ok();
 }
@@ -302,6 +384,8 @@ BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *
         .profile = "",
         .state = BM_OPTIONS_STATE_DEFAULT,
         .handle = BM_TPM_IK_HANDLE_DEFAULT,
+        .mode = 0600,
+        .idle = 12 * 3600,
     };
 
     BM_CHECK(argc >= 2, BM_E_USAGE, "no command: try 'birthmark --help'");

@@ -3,6 +3,7 @@
 #define BM_AGENT_OPTIONS_H
 
 #include "agent/tpm_context.h"
+#include "agent/tunnel_address.h"
 #include "crypto/pubkey.h"
 
 #define BM_OPTIONS_STATE_DEFAULT "/var/lib/birthmark"
@@ -16,7 +17,9 @@ typedef enum {
     BM_COMMAND_SHOW,
     BM_COMMAND_SHOW_HELP,
     BM_COMMAND_DOCTOR,
-    BM_COMMAND_DOCTOR_HELP
+    BM_COMMAND_DOCTOR_HELP,
+    BM_COMMAND_TUNNEL,
+    BM_COMMAND_TUNNEL_HELP
 } bm_command;
 
 /* What the command line says; the strings are views of it, or static. */
@@ -35,6 +38,12 @@ typedef struct {
     uint8_t ek[BM_SHA256_SIZE];
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
     bool json;
+    bool listens;           /* --listen was given: `place` */
+    bm_tunnel_place place;
+    unsigned mode;          /* of a unix socket */
+    bm_tunnel_server to;    /* the tunnel's server; port 0: not given */
+    const char *name;       /* what its certificate must have; NULL: the host of `to` */
+    int64_t idle;           /* seconds */
 } bm_options;
 
 /*
@@ -43,7 +52,7 @@ typedef struct {
  */
 BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
 
-/* The help text of a command: BM_COMMAND_HELP, BM_COMMAND_ENROLL_HELP, BM_COMMAND_SHOW_HELP or BM_COMMAND_DOCTOR_HELP. */
+/* The help text of a command: BM_COMMAND_HELP, BM_COMMAND_ENROLL_HELP, BM_COMMAND_SHOW_HELP, BM_COMMAND_DOCTOR_HELP or BM_COMMAND_TUNNEL_HELP. */
 const char *bm_options_help(bm_command command);
 
 #endif

@@ -38,6 +38,8 @@ LAB_KEEP=${LAB_KEEP:-}
 . "$LAB_HERE/device.sh"
 # shellcheck source=tests/lab/web.sh
 . "$LAB_HERE/web.sh"
+# shellcheck source=tests/lab/tunnel.sh
+. "$LAB_HERE/tunnel.sh"
 # shellcheck source=tests/lab/fault.sh
 . "$LAB_HERE/fault.sh"
 

@@ -17,7 +17,7 @@ lab_web_ready() {
     lab_gone "$1" || [[ -S $2 ]]
 }
 
-# lab_nginx NAME CA.pem: nginx on $LAB/NAME.sock, which asks for a client certificate of that CA and answers with the
+# lab_nginx NAME CA.pem [PORT]: nginx on $LAB/NAME.sock (and that port of 127.0.0.1), which asks for a client certificate of that CA and answers with the
 # name in it.
 lab_nginx() {
     local d=$LAB/nginx-$1
@@ -40,6 +40,7 @@ http {
     map \$ssl_client_s_dn \$device { default none; ~(^|,)CN=(?<cn>[^,]+) \$cn; }
     server {
         listen unix:$LAB/$1.sock ssl;
+        ${3:+listen 127.0.0.1:$3 ssl;}
         server_name web.lab;
         ssl_certificate $LAB/web.crt;
         ssl_certificate_key $LAB/web.key;

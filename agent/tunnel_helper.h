@@ -1,0 +1,39 @@
+/*
+ * A helper of the tunnel: a process that opens files, asks the DNS, and talks to the TPM, one request after the other, so that the process that
+ * talks to the network does none of that. There are two of them, alike: one waits for the TPM while the other reads files.
+ */
+#ifndef BM_AGENT_TUNNEL_HELPER_H
+#define BM_AGENT_TUNNEL_HELPER_H
+
+#include "agent/tunnel_address.h"
+#include "agent/tunnel_message.h"
+
+#include <sys/types.h>
+
+#define BM_TUNNEL_CA_DEFAULT "/etc/ssl/certs/ca-certificates.crt"
+
+/* What a helper is for; the strings must outlive it. */
+typedef struct {
+    const char *state;
+    const char *ca;
+    const char *tcti;
+    bm_tunnel_server server;
+    const bm_tunnel_place *leftover; /* a unix socket to be removed when the tunnel has ended; or NULL */
+} bm_tunnel_duty;
+
+/* A running helper, and our end of the socket pair, which blocks; -1: none. */
+typedef struct {
+    int fd;
+    pid_t pid;
+} bm_tunnel_helper;
+
+/* Starts one. It ends when our end is closed. BM_E_INTERNAL. */
+BM_RESULT bm_tunnel_helper_start(const bm_tunnel_duty *duty, bm_tunnel_helper *helper);
+
+/* Closes our end, and waits for its end, which comes when what it is doing is done. */
+void bm_tunnel_helper_stop(bm_tunnel_helper *helper);
+
+/* Asks and waits for the reply, appended to `reply`. BM_E_INTERNAL: the helper has ended. */
+BM_RESULT bm_tunnel_helper_ask(const bm_tunnel_helper *helper, bm_bytes ask, bm_buf *reply);
+
+#endif

@@ -1,0 +1,29 @@
+/* The tunnel's signatures in the TPM, made in a helper of their own: the call blocks for as long as the chip takes. */
+#ifndef BM_AGENT_TUNNEL_SIGNER_H
+#define BM_AGENT_TUNNEL_SIGNER_H
+
+#include "agent/tpm_ik.h"
+#include "agent/tunnel_message.h"
+
+/* The TPM and the key in it, when they are open; zero-initialise, set `tcti`, end with bm_tunnel_signer_close. Stays where it is. */
+typedef struct {
+    const char *tcti;
+    bm_tpm_context context;
+    bm_tpm_ik ik;
+    uint32_t handle;
+    bool open;
+} bm_tunnel_signer;
+
+/*
+ * Appends the signature that is wanted, ECDSA as DER. A TPM that went away since the last one is opened again. BM_E_TPM_UNREACHABLE,
+ * BM_E_TPM...; BM_E_TPM_HANDLE_TAKEN: at the handle is no key, or another than the certificate's.
+ */
+BM_RESULT bm_tunnel_signer_sign(bm_tunnel_signer *signer, const bm_tunnel_wish *wish, bm_buf *signature);
+
+/* Should it be closed when nothing is wanted, because a TPM without a resource manager serves one program at a time? */
+bool bm_tunnel_signer_is_greedy(const bm_tunnel_signer *signer);
+
+/* Closes the TPM; the next signature opens it again. */
+void bm_tunnel_signer_close(bm_tunnel_signer *signer);
+
+#endif

@@ -1,0 +1,429 @@
+#include "agent/tunnel_tls.h"
+
+#include "agent/tunnel_key.h"
+#include "agent/tunnel_tls_why.h"
+
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SESSIONS_MAX 128
+#define CHAIN_MAX 8
+#define TLS12_ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:RSA+SHA256:RSA+SHA384"
+#define ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:RSA+SHA256:RSA+SHA384"
+
+struct bm_tunnel_tls {
+    unsigned uses;
+    bm_tunnel_key_library library;
+    SSL_CTX *ctx;
+    EVP_PKEY *key;
+    X509 *leaf;
+    const char *name;
+    bool name_is_address;
+    const bm_tunnel_helper *signer;
+    bm_tunnel_wish wish; /* whose signature: handle and key */
+    bm_tunnel_key_hand hand;
+    char signing[BM_TUNNEL_WHY_SIZE]; /* what went wrong with the last signature; "": nothing */
+    _Atomic bool pss_is_odd; /* the TPM's RSA-PSS is none that TLS takes */
+    pthread_mutex_t lock; /* of what follows: sessions come in both threads */
+    SSL_SESSION *sessions[SESSIONS_MAX];
+    size_t session_count;
+};
+
+struct bm_tunnel_session {
+    SSL *ssl;
+    bm_tunnel_tls *tls;
+    bool may_sign;
+    bool asked; /* the server asked for our certificate */
+    char failure[BM_TUNNEL_WHY_SIZE];
+};
+
+static bm_result openssl_failure(const char *what)
+{
+    unsigned long error = ERR_get_error();
+    const char *reason = error != 0 ? ERR_reason_error_string(error) : NULL;
+
+    ERR_clear_error();
+    return bm_failf(BM_E_IO, "%s (%s)", what, reason != NULL ? reason : "no reason given");
+}
+
+/* TLS wants RSA-PSS with a salt as long as the digest (RFC 8446, 4.2.3); a TPM may make it as long as it can (TPM 2.0 Part 1, B.7). */
+static bool is_pss_of_tls(const bm_tunnel_tls *tls, bm_hash_alg hash, const bm_digest *digest, const bm_buf *signature)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(tls->library.ctx, X509_get0_pubkey(tls->leaf), BM_TUNNEL_KEY_QUERY);
+    const EVP_MD *md = hash == BM_HASH_SHA256 ? EVP_sha256() : hash == BM_HASH_SHA384 ? EVP_sha384() : EVP_sha512();
+    bool good = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+                EVP_PKEY_verify(ctx, signature->data, signature->size, digest->bytes, digest->size) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return good;
+}
+
+static BM_RESULT ask_signer(const bm_tunnel_tls *tls, const bm_tunnel_wish *wish, bm_buf *signature)
+{
+    BM_AUTO_BUF ask = BM_BUF_EMPTY;
+    BM_AUTO_BUF reply = BM_BUF_EMPTY;
+
+    BM_TRY(bm_tunnel_message_put_wish(&ask, wish));
+    BM_TRY(bm_tunnel_helper_ask(tls->signer, bm_buf_view(&ask), &reply));
+    return bm_tunnel_message_parse_bytes(bm_buf_view(&reply), signature);
+}
+
+/* The hand of the key (tunnel_key.h). */
+static bool sign(void *context, bm_tunnel_scheme scheme, bm_hash_alg hash, const bm_digest *digest, bm_buf *signature)
+{
+    bm_tunnel_tls *tls = context;
+    bm_tunnel_wish wish = tls->wish;
+    bm_result result;
+
+    wish.scheme = scheme;
+    wish.hash = hash;
+    wish.digest = *digest;
+    result = ask_signer(tls, &wish, signature);
+    if (result.code == BM_OK && scheme == BM_TUNNEL_PSS && !is_pss_of_tls(tls, hash, digest, signature)) {
+        tls->pss_is_odd = true;
+        result = bm_fail(BM_E_TPM, "the TPM's RSA-PSS signatures are none that TLS 1.3 takes: from now on it is TLS 1.2 with this key; an ECC key "
+                                   "('birthmark enroll --renew --key ecc256') has both");
+    }
+    bm_tunnel_why_of_result(result, tls->signing);
+    return result.code == BM_OK;
+}
+
+/* OpenSSL asks when the server wants a certificate, just before the signature. */
+static int on_certificate_wanted(SSL *ssl, void *context)
+{
+    bm_tunnel_session *session = SSL_get_app_data(ssl);
+
+    (void)context;
+    session->asked = true;
+    return session->may_sign ? 1 : -1;
+}
+
+static void drop_oldest(bm_tunnel_tls *tls)
+{
+    SSL_SESSION_free(tls->sessions[0]);
+    tls->session_count--;
+    for (size_t i = 0; i < tls->session_count; i++)
+        tls->sessions[i] = tls->sessions[i + 1];
+}
+
+static int on_session(SSL *ssl, SSL_SESSION *ticket)
+{
+    bm_tunnel_session *session = SSL_get_app_data(ssl);
+    bm_tunnel_tls *tls = session->tls;
+
+    if (SSL_SESSION_is_resumable(ticket) != 1)
+        return 0;
+    (void)pthread_mutex_lock(&tls->lock);
+    if (tls->session_count == SESSIONS_MAX)
+        drop_oldest(tls);
+    tls->sessions[tls->session_count++] = ticket;
+    (void)pthread_mutex_unlock(&tls->lock);
+    return 1;
+}
+
+/* The newest session, which is ours then. One of TLS 1.3 is used once (RFC 8446, C.4), one of TLS 1.2 stays for others, too. */
+static SSL_SESSION *take_session(bm_tunnel_tls *tls)
+{
+    SSL_SESSION *taken = NULL;
+
+    (void)pthread_mutex_lock(&tls->lock);
+    while (taken == NULL && tls->session_count > 0) {
+        taken = tls->sessions[--tls->session_count];
+        tls->sessions[tls->session_count] = NULL;
+        if (SSL_SESSION_get_time(taken) + SSL_SESSION_get_timeout(taken) <= time(NULL)) {
+            SSL_SESSION_free(taken);
+            taken = NULL;
+        } else if (SSL_SESSION_get_protocol_version(taken) != TLS1_3_VERSION && SSL_SESSION_up_ref(taken) == 1) {
+            tls->sessions[tls->session_count++] = taken;
+        }
+    }
+    (void)pthread_mutex_unlock(&tls->lock);
+    return taken;
+}
+
+static bool configure(SSL_CTX *ctx)
+{
+    char algorithms[] = ALGORITHMS; /* the macro wants it writable */
+
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_session);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_cb(ctx, on_certificate_wanted, NULL);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && SSL_CTX_set1_client_sigalgs_list(ctx, algorithms) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
+}
+
+static X509 *next_certificate(const bm_tunnel_tls *tls, BIO *pem)
+{
+    X509 *certificate = X509_new_ex(tls->library.ctx, BM_TUNNEL_KEY_QUERY);
+
+    /* On failure it frees the certificate and sets it to NULL, or does neither. */
+    if (certificate != NULL && PEM_read_bio_X509(pem, &certificate, NULL, NULL) == NULL) {
+        X509_free(certificate);
+        certificate = NULL;
+    }
+    ERR_clear_error();
+    return certificate;
+}
+
+static BIO *reader(const bm_buf *text)
+{
+    return BIO_new_mem_buf(text->size > 0 ? (const void *)text->data : "", text->size <= INT_MAX ? (int)text->size : 0);
+}
+
+static BM_RESULT use_anchors(bm_tunnel_tls *tls, const bm_buf *pem)
+{
+    BIO *in = reader(pem);
+    X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
+    unsigned count = 0;
+    X509 *anchor;
+
+    while (in != NULL && (anchor = next_certificate(tls, in)) != NULL) {
+        count += X509_STORE_add_cert(store, anchor) == 1 ? 1 : 0;
+        X509_free(anchor);
+    }
+    BIO_free(in);
+    BM_CHECK(count > 0, BM_E_IO, "the file of --ca has no certificate in PEM: give the one that verifies the server");
+    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    return bm_ok();
+}
+
+static BM_RESULT use_chain(const bm_tunnel_tls *tls, const bm_buf *pem)
+{
+    BIO *in = reader(pem);
+    unsigned count = 0;
+    X509 *certificate = NULL;
+
+    while (in != NULL && count++ < CHAIN_MAX && (certificate = next_certificate(tls, in)) != NULL)
+        /* The server has the roots that it trusts. */
+        if (X509_self_signed(certificate, 0) == 1 || SSL_CTX_add0_chain_cert(tls->ctx, certificate) != 1)
+            X509_free(certificate);
+    BIO_free(in);
+    ERR_clear_error();
+    return bm_ok();
+}
+
+/* The public key of the certificate, and what names it to the signer. */
+static BM_RESULT take_key(bm_tunnel_tls *tls, bm_pubkey *key)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(tls->leaf), &der);
+    bm_result result = bm_fail(BM_E_IO, "device.crt has no key");
+
+    if (size > 0)
+        result = bm_pubkey_parse_spki(bm_bytes_of(der, (size_t)size), key);
+    OPENSSL_free(der);
+    if (result.code != BM_OK || (key->type != BM_KEY_ECC256 && key->type != BM_KEY_ECC384 && !bm_pubkey_is_rsa(key->type)))
+        return bm_fail(BM_E_IO, "device.crt has a key of a kind that is no identity key: run 'birthmark enroll'");
+    return bm_pubkey_spki_sha256(key, tls->wish.key);
+}
+
+static BM_RESULT use_identity(bm_tunnel_tls *tls, const bm_tunnel_files *files)
+{
+    BIO *in = reader(&files->certificate);
+    bm_pubkey key;
+
+    tls->leaf = in != NULL ? next_certificate(tls, in) : NULL;
+    BIO_free(in);
+    BM_CHECK(tls->leaf != NULL, BM_E_IO, "device.crt is no certificate in PEM: run 'birthmark enroll'");
+    BM_TRY(take_key(tls, &key));
+    tls->hand = (bm_tunnel_key_hand){.sign = sign, .context = tls};
+    tls->wish.handle = files->handle;
+    BM_TRY(bm_tunnel_key_new(tls->library.ctx, &key, &tls->hand, &tls->key));
+    if (SSL_CTX_use_certificate(tls->ctx, tls->leaf) != 1 || SSL_CTX_use_PrivateKey(tls->ctx, tls->key) != 1)
+        return openssl_failure("device.crt cannot be used");
+    return use_chain(tls, &files->chain);
+}
+
+static BM_RESULT fill(bm_tunnel_tls *tls, const bm_tunnel_files *files)
+{
+    BM_TRY(bm_tunnel_key_open(&tls->library));
+    tls->ctx = SSL_CTX_new_ex(tls->library.ctx, BM_TUNNEL_KEY_QUERY, TLS_client_method());
+    if (tls->ctx == NULL || !configure(tls->ctx))
+        return openssl_failure("TLS cannot be set up");
+    BM_TRY(use_anchors(tls, &files->ca));
+    return use_identity(tls, files);
+}
+
+BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, bm_tunnel_tls **tls)
+{
+    bm_tunnel_tls *made = calloc(1, sizeof(*made));
+    bm_address address;
+    bm_result result;
+
+    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
+    *made = (bm_tunnel_tls){.uses = 1, .name = name, .signer = signer};
+    made->name_is_address = bm_address_parse(bm_bytes_str(name), &address).code == BM_OK;
+    (void)pthread_mutex_init(&made->lock, NULL);
+    result = fill(made, files);
+    if (result.code != BM_OK) {
+        bm_tunnel_tls_unref(made);
+        return result;
+    }
+    *tls = made;
+    return bm_ok();
+}
+
+bm_tunnel_tls *bm_tunnel_tls_ref(bm_tunnel_tls *tls)
+{
+    tls->uses++;
+    return tls;
+}
+
+void bm_tunnel_tls_unref(bm_tunnel_tls *tls)
+{
+    if (tls == NULL || --tls->uses > 0)
+        return;
+    while (tls->session_count > 0)
+        SSL_SESSION_free(tls->sessions[--tls->session_count]);
+    SSL_CTX_free(tls->ctx);
+    EVP_PKEY_free(tls->key);
+    X509_free(tls->leaf);
+    bm_tunnel_key_close(&tls->library);
+    (void)pthread_mutex_destroy(&tls->lock);
+    free(tls);
+}
+
+/* Whom the server must be. */
+static bool expect(const bm_tunnel_tls *tls, SSL *ssl)
+{
+    void *name = (void *)(uintptr_t)tls->name; /* as above */
+
+    if (tls->name_is_address)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), tls->name) == 1;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, tls->name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+}
+
+BM_RESULT bm_tunnel_session_new(bm_tunnel_tls *tls, int fd, bm_tunnel_session **session)
+{
+    bm_tunnel_session *made = calloc(1, sizeof(*made));
+    SSL_SESSION *ticket = take_session(tls);
+    char algorithms[] = TLS12_ALGORITHMS;
+    bool good;
+
+    if (made != NULL) {
+        made->ssl = SSL_new(tls->ctx);
+        made->tls = bm_tunnel_tls_ref(tls);
+    }
+    good = made != NULL && made->ssl != NULL && SSL_set_fd(made->ssl, fd) == 1 && SSL_set_app_data(made->ssl, made) == 1 && expect(tls, made->ssl);
+    if (good && tls->pss_is_odd)
+        good = SSL_set_max_proto_version(made->ssl, TLS1_2_VERSION) == 1 && SSL_set1_client_sigalgs_list(made->ssl, algorithms) == 1;
+    if (good && ticket != NULL)
+        (void)SSL_set_session(made->ssl, ticket);
+    SSL_SESSION_free(ticket);
+    ERR_clear_error();
+    if (!good) {
+        bm_tunnel_session_free(made);
+        return bm_fail(BM_E_NO_MEMORY, NULL);
+    }
+    SSL_set_connect_state(made->ssl);
+    *session = made;
+    return bm_ok();
+}
+
+void bm_tunnel_session_free(bm_tunnel_session *session)
+{
+    if (session == NULL)
+        return;
+    /* Else OpenSSL takes the session for damaged, and TLS 1.2 would not resume it. */
+    if (session->ssl != NULL && SSL_is_init_finished(session->ssl) == 1)
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(session->ssl);
+    bm_tunnel_tls_unref(session->tls);
+    free(session);
+}
+
+/* What a call that did not succeed means. */
+static bm_tunnel_step step_of(bm_tunnel_session *session, int rc)
+{
+    int error = SSL_get_error(session->ssl, rc);
+
+    if (error == SSL_ERROR_WANT_READ)
+        return BM_TUNNEL_WANTS_READ;
+    if (error == SSL_ERROR_WANT_WRITE)
+        return BM_TUNNEL_WANTS_WRITE;
+    if (error == SSL_ERROR_WANT_X509_LOOKUP)
+        return BM_TUNNEL_WANTS_KEY;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return BM_TUNNEL_CLOSED;
+    bm_tunnel_why_of_openssl(session->ssl, error, session->tls->name, session->asked, session->failure);
+    ERR_clear_error();
+    return BM_TUNNEL_BROKEN;
+}
+
+bm_tunnel_step bm_tunnel_session_shake(bm_tunnel_session *session, bool may_sign)
+{
+    bm_tunnel_step step;
+    int rc;
+
+    ERR_clear_error();
+    session->may_sign = may_sign;
+    if (may_sign)
+        session->tls->signing[0] = 0;
+    rc = SSL_do_handshake(session->ssl);
+    if (rc == 1)
+        return BM_TUNNEL_DONE;
+    step = step_of(session, rc);
+    if (step == BM_TUNNEL_BROKEN && may_sign && session->tls->signing[0] != 0)
+        (void)snprintf(session->failure, sizeof(session->failure), "%s", session->tls->signing);
+    /* A server that says goodbye in the middle of a handshake. */
+    return step == BM_TUNNEL_CLOSED ? BM_TUNNEL_BROKEN : step;
+}
+
+bm_tunnel_step bm_tunnel_session_read(bm_tunnel_session *session, uint8_t *to, size_t size, size_t *got)
+{
+    int rc;
+
+    *got = 0;
+    ERR_clear_error();
+    rc = SSL_read_ex(session->ssl, to, size, got);
+    return rc == 1 ? BM_TUNNEL_DONE : step_of(session, rc);
+}
+
+bm_tunnel_step bm_tunnel_session_write(bm_tunnel_session *session, bm_bytes bytes, size_t *put)
+{
+    int rc;
+
+    *put = 0;
+    ERR_clear_error();
+    rc = SSL_write_ex(session->ssl, bytes.data, bytes.size, put);
+    return rc == 1 ? BM_TUNNEL_DONE : step_of(session, rc);
+}
+
+bool bm_tunnel_session_has_more(const bm_tunnel_session *session)
+{
+    return SSL_has_pending(session->ssl) == 1;
+}
+
+bm_tunnel_step bm_tunnel_session_end(bm_tunnel_session *session)
+{
+    int rc;
+
+    ERR_clear_error();
+    rc = SSL_shutdown(session->ssl);
+    return rc >= 0 ? BM_TUNNEL_DONE : step_of(session, rc);
+}
+
+bool bm_tunnel_session_was_resumed(const bm_tunnel_session *session)
+{
+    return SSL_session_reused(session->ssl) == 1;
+}
+
+const char *bm_tunnel_session_failure(const bm_tunnel_session *session)
+{
+    return session->failure[0] != 0 ? session->failure : "the server ended the handshake: look at its log";
+}
