@@ -14,12 +14,6 @@
 
 #define INPUT_MAX (BM_SERVER_HEAD_MAX + BM_REQUEST_BODY_MAX)
 
-/* Throws away what came. */
-static void drain(bm_server_connection *connection)
-{
-    bm_server_stream_take(connection->stream, bm_server_stream_input(connection->stream).size);
-}
-
 static void close_politely(bm_server_connection *connection)
 {
     bm_server_stream_say_goodbye(connection->stream);
@@ -29,7 +23,6 @@ static void close_politely(bm_server_connection *connection)
     }
     bm_server_stream_end_sending(connection->stream);
     bm_server_connection_enter(connection, BM_PHASE_LINGER);
-    drain(connection);
 }
 
 /* The reply is on its way, or with the kernel already. What follows from that is for the loop: a caller may still look at the connection. */
@@ -230,8 +223,6 @@ static void on_came(void *context)
         read_head(connection);
     if (connection->phase == BM_PHASE_BODY)
         read_body(connection);
-    else if (connection->phase == BM_PHASE_LINGER)
-        drain(connection);
 }
 
 static void on_sent(void *context)

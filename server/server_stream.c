@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define READ_SIZE 16384 /* a record of TLS */
+#define DISCARD_READS 16
 
 struct bm_server_stream {
     int fd;
@@ -16,6 +17,7 @@ struct bm_server_stream {
     bool shaking;                   /* hands: the session is not yet there */
     bool broken;                    /* nothing can be read or written any more */
     bool reading;
+    bool deaf; /* nothing more is sent, and what comes is thrown away */
     bool owes; /* TLS cannot read on before it has written something of its own */
     size_t input_max;
     bm_buf input;
@@ -174,6 +176,20 @@ static bool shake(bm_server_stream *stream)
     return !stream->shaking;
 }
 
+/* Throws away what the client still sends, below TLS, which has said goodbye; false: it is over. The others have their turn between. */
+static bool discard(bm_server_stream *stream)
+{
+    uint8_t bytes[READ_SIZE];
+
+    for (unsigned i = 0; i < DISCARD_READS; i++) {
+        bm_server_tls_end end = plain_end(recv(stream->fd, bytes, sizeof(bytes), 0));
+
+        if (end != BM_TLS_DONE)
+            return end == BM_TLS_WANTS_READ;
+    }
+    return true;
+}
+
 static void on_readable(evutil_socket_t fd, short events, void *context)
 {
     bm_server_stream *stream = context;
@@ -181,6 +197,13 @@ static void on_readable(evutil_socket_t fd, short events, void *context)
 
     (void)fd;
     (void)events;
+    if (stream->deaf) {
+        if (!discard(stream)) {
+            set_reading(stream, false);
+            stream->events.ended(stream->events.context);
+        }
+        return;
+    }
     if (!stream->broken && stream->shaking && !shake(stream) && !stream->broken)
         return;
     if (stream->broken || !fill(stream, &came)) {
@@ -259,7 +282,7 @@ void bm_server_stream_take(bm_server_stream *stream, size_t size)
         bm_buf_fini(&stream->input);
         stream->taken = 0;
     }
-    if (!stream->broken && room(stream) > 0)
+    if (!stream->broken && !stream->deaf && room(stream) > 0)
         set_reading(stream, true);
 }
 
@@ -285,4 +308,7 @@ void bm_server_stream_say_goodbye(bm_server_stream *stream)
 void bm_server_stream_end_sending(bm_server_stream *stream)
 {
     (void)shutdown(stream->fd, SHUT_WR);
+    stream->deaf = true;
+    bm_server_stream_take(stream, SIZE_MAX);
+    set_reading(stream, true);
 }

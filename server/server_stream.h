@@ -50,7 +50,10 @@ void bm_server_stream_call_sent(bm_server_stream *stream);
 /* Says that nothing more will be sent: close_notify with TLS, the socket's end without. The client's own farewell is not waited for. */
 void bm_server_stream_say_goodbye(bm_server_stream *stream);
 
-/* Ends the sending direction of the socket, so that the client sees an end while we still read. */
+/*
+ * Ends the sending direction of the socket, and throws away what the client still sends, until it ends too: what it does not get to say must not
+ * make the kernel reset the connection before it has read what we said.
+ */
 void bm_server_stream_end_sending(bm_server_stream *stream);
 
 #endif

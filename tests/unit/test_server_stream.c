@@ -273,6 +273,28 @@ static void a_goodbye_is_the_end_of_what_the_client_reads(void **state)
     assert_int_equal(SSL_get_error(f->session, 0), SSL_ERROR_ZERO_RETURN);
 }
 
+/* Else the kernel answers what is not read with a reset, and the client never reads what was said before. */
+static void what_comes_behind_the_end_of_sending_is_thrown_away(void **state)
+{
+    fixture *f = *state;
+    bool sent;
+
+    assert_ok(bm_server_stream_send(f->stream, bm_bytes_str("too long"), &sent));
+    bm_server_stream_say_goodbye(f->stream);
+    bm_server_stream_end_sending(f->stream);
+    for (int i = 0; i < 20; i++) {
+        client_sends(f, INPUT_MAX);
+        turn(f);
+    }
+    assert_int_equal(bm_server_stream_input(f->stream).size, 0);
+    assert_int_equal(f->came, 0);
+    assert_int_equal(f->ended, 0);
+    assert_int_equal(client_reads(f), 8);
+    (void)shutdown(f->client, SHUT_WR);
+    turn(f);
+    assert_int_equal(f->ended, 1);
+}
+
 static void what_is_no_tls_ends_the_stream(void **state)
 {
     fixture *f = *state;
@@ -300,6 +322,7 @@ int main(void)
         BOTH(what_the_client_does_not_take_at_once_is_sent_when_it_does),
         BOTH(what_the_kernel_takes_is_sent_and_no_event_says_it_again),
         BOTH(a_client_that_is_gone_is_an_end_and_no_failure_of_sending),
+        BOTH(what_comes_behind_the_end_of_sending_is_thrown_away),
         cmocka_unit_test_setup_teardown(a_goodbye_is_the_end_of_what_the_client_reads, begin_tls, end),
         cmocka_unit_test_setup_teardown(what_is_no_tls_ends_the_stream, begin_tls_unshaken, end),
     };
