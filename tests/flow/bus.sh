@@ -196,8 +196,8 @@ changed() {
             "flip $number 1 0xffffffff" "flip $number 1 $(($(stat -c %s "$LAB/all.bus/$number.response") / 2))"
             "replay $number 1 $((number - before))")
         for i in "${!rules[@]}"; do
-            # Some: every third one, which are others for the next command.
-            if [[ -z $some ]] || (((i + count) % 3 == 0)); then
+            # Some: every sixth one, which are others for the next command.
+            if [[ -z $some ]] || (((i + 5 * count) % 6 == 0)); then
                 hostile "${rules[i]}"
             fi
         done

@@ -113,4 +113,5 @@ lab_say "a flood of failures is not a flood of lines"
 for _ in 1 2 3; do
     lab_far who "${LAB_PLACE[none]}" 50 >"$LAB/said" 2>&1 || true
 done
-(($(wc -l <"$LAB/tunnel-none.log") < 30)) || lab_die "$(wc -l <"$LAB/tunnel-none.log") lines"
+# Of 150; how many depends on how long they take.
+(($(wc -l <"$LAB/tunnel-none.log") < 75)) || lab_die "$(wc -l <"$LAB/tunnel-none.log") lines"
