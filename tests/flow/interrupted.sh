@@ -14,7 +14,8 @@ for step in 1 2 3 4 5 6; do
     lab_at_step "$step" "kill -$signal \$LAB_AGENT_PID" "${args[@]}"
     echo "the agent ended with $LAB_AGENT_RC"
     if [[ $signal == INT ]]; then
-        ((LAB_AGENT_RC != 0)) || lab_die "an interrupted run says that it succeeded"
+        # On a busy machine the signal may come when all is done.
+        ((LAB_AGENT_RC != 0)) || lab_identity_good "$LAB/id-$step" one t || lab_die "an interrupted run says that it succeeded, and has not"
         lab_tpm_clean t
     fi
     lab_enroll "${args[@]}"
