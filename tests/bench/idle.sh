@@ -14,7 +14,8 @@ lab_server_key bench max_connections "$((idle + 1000))"
 lab_server_key bench address_rate 0
 lab_server_key bench total_rate 0
 lab_server bench
-"$BENCH_DEVICES" vendor "$LAB/vendor.key" "$LAB/vendor.crt"
+"$BIRTHMARK_SWARM" make --fleet "$LAB/fleet" --devices "$burst" --ek rsa2048 --ik ecc256 --quiet
+"$BIRTHMARK_SWARM" vendor --fleet "$LAB/fleet" --out "$LAB/vendor.crt"
 lab_ctl bench trust add --class discrete "$LAB/vendor.crt" >/dev/null
 
 now() {
@@ -39,23 +40,12 @@ busy() {
 
 # devices TITLE: a burst; RATE is how many there were a second.
 devices() {
-    local i pids=() start spent
-    rm -f "$LAB/go"
-    mkfifo "$LAB/go"
-    for ((i = 0; i < at_once; i++)); do
-        "$BENCH_DEVICES" run "${LAB_URL[bench]}" "$(lab_ca_file bench)" "$LAB/vendor.key" "$LAB/vendor.crt" rsa2048 ecc256 \
-            "$((burst / at_once))" <"$LAB/go" >"$LAB/devices.$i" &
-        pids+=($!)
-    done
-    exec 3>"$LAB/go"
-    for ((i = 0; i < at_once; i++)); do
-        lab_wait 120 grep -qs ready "$LAB/devices.$i" || lab_die "no devices"
-    done
+    local start spent
     spent=$(busy)
     start=$(now)
-    exec 3>&-
-    wait "${pids[@]}"
-    RATE=$(awk -v n="$((burst / at_once * at_once))" -v t="$(($(now) - start))" 'BEGIN { printf "%.0f", n / t * 1e9 }')
+    timeout 120 "$BIRTHMARK_SWARM" --server "${LAB_URL[bench]}" --ca "$(lab_ca_file bench)" --fleet "$LAB/fleet" --devices "$burst" \
+        --concurrency "$at_once" --ek rsa2048 --ik ecc256 --quiet >"$LAB/figures"
+    RATE=$(awk -v n="$burst" -v t="$(($(now) - start))" 'BEGIN { printf "%.0f", n / t * 1e9 }')
     awk -v title="$1" -v rate="$RATE" -v n="$burst" -v cpu="$(($(busy) - spent))" \
         'BEGIN { printf "%-34s %5d devices a second, %.2f ms of CPU each\n", title, rate, cpu / n / 1e6 }'
 }
