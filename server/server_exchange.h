@@ -38,12 +38,12 @@ struct bm_server_exchange {
     uint8_t request_id[BM_SHA256_SIZE];
     bm_server_step vouch;      /* how a refusal finds out whether its reason may be told; NULL: it may */
     bm_result refusal;         /* what waits for that */
-    char refusal_detail[BM_MESSAGE_DETAIL_MAX + 1];
     uint64_t judged_with; /* which set of anchors: see bm_server_anchors_loads */
     bool looked_up;
     bm_store_lookup found;
     bm_buf earlier;                     /* the certificate that this call got before; empty: none */
     char identity[BM_IDENTITY_MAX + 1]; /* "" until it is decided */
+    char refusal_detail[BM_MESSAGE_DETAIL_MAX + 1]; /* of `refusal` */
     bm_buf tbs;
     bm_buf certificate;
     bm_issue_fields issue; /* of the certificate; its views are not kept */
