@@ -1,6 +1,6 @@
 #include "agent/enroll.h"
 
-#include "agent/clock.h"
+#include "program/clock.h"
 #include "agent/exchange.h"
 #include "agent/identity.h"
 #include "agent/key_file.h"

@@ -1,7 +1,7 @@
 #include "agent/exchange.h"
 
-#include "agent/clock.h"
-#include "agent/interrupt.h"
+#include "program/clock.h"
+#include "program/interrupt.h"
 #include "agent/patience.h"
 #include "crypto/random.h"
 #include "protocol/problem.h"

@@ -1,6 +1,7 @@
 #include "agent/identity.h"
 
 #include "base/text.h"
+#include "program/descriptor.h"
 #include "x509/ca.h"
 
 #include <errno.h>
@@ -65,24 +66,9 @@ void bm_identity_close(bm_identity *identity)
     identity->fd = -1;
 }
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-/* Takes a descriptor away from its scope. */
-static int release_fd(int *fd)
-{
-    int released = *fd;
-
-    *fd = -1;
-    return released;
-}
-
 BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf *out, bool *found)
 {
-    BM_AUTO(close_fd) int fd = openat(identity->fd, name, O_RDONLY | O_CLOEXEC);
+    BM_AUTO(bm_descriptor_close) int fd = openat(identity->fd, name, O_RDONLY | O_CLOEXEC);
     ssize_t got = 1;
 
     if (fd < 0 && errno != ENOENT)
@@ -112,7 +98,7 @@ static void draft_name(const char *name, char draft[64])
 static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode_t mode, bm_bytes content, int *draft_fd)
 {
     char draft[64];
-    BM_AUTO(close_fd) int fd = -1;
+    BM_AUTO(bm_descriptor_close) int fd = -1;
 
     draft_name(name, draft);
     fd = openat(identity->fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -128,7 +114,7 @@ static BM_RESULT write_draft(const bm_identity *identity, const char *name, mode
     if (fchmod(fd, mode) != 0)
         return io_error(identity, name, "cannot be written");
     (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    *draft_fd = release_fd(&fd);
+    *draft_fd = bm_descriptor_release(&fd);
     return bm_ok();
 }
 
@@ -144,7 +130,7 @@ static BM_RESULT place_draft(const bm_identity *identity, const char *name)
 
 BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
 {
-    BM_AUTO(close_fd) int fd = -1;
+    BM_AUTO(bm_descriptor_close) int fd = -1;
 
     BM_TRY(write_draft(identity, key_name, 0600, pem, &fd));
     /* On disk before the key is persistent: after a power cut the directory still knows whose key is at the handle. */
@@ -210,7 +196,7 @@ typedef struct {
 static void drafts_fini(drafts *open_drafts)
 {
     for (size_t i = 0; i < F_COUNT; i++)
-        close_fd(&open_drafts->fd[i]);
+        bm_descriptor_close(&open_drafts->fd[i]);
 }
 
 static BM_RESULT write_drafts(const bm_identity *identity, const bm_buf content[F_COUNT], drafts *open_drafts)
@@ -315,7 +301,7 @@ bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik,
 
 BM_RESULT bm_identity_mark(bm_identity *identity)
 {
-    BM_AUTO(close_fd) int fd = openat(identity->fd, mark_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    BM_AUTO(bm_descriptor_close) int fd = openat(identity->fd, mark_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return io_error(identity, mark_name, "cannot be written");

@@ -2,7 +2,7 @@
 #include "agent/enroll.h"
 #include "agent/exit.h"
 #include "agent/findings.h"
-#include "agent/interrupt.h"
+#include "program/interrupt.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
 

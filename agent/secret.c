@@ -1,5 +1,7 @@
 #include "agent/secret.h"
 
+#include "program/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,16 +30,10 @@ BM_RESULT bm_secret_check(const char *option, const char *source)
                     option);
 }
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 /* Reads one byte more than a value may have, and its line end. */
 static BM_RESULT read_file(const char *option, const char *path, bm_buf *secret)
 {
-    BM_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    BM_AUTO(bm_descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t *room;
     ssize_t got = 1;
     size_t size = 0;

@@ -1,6 +1,6 @@
 #include "agent/steps.h"
 
-#include "agent/clock.h"
+#include "program/clock.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "agent/tpm_context.h"
 
-#include "agent/clock.h"
-#include "agent/interrupt.h"
+#include "program/clock.h"
+#include "program/interrupt.h"
 #include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
 

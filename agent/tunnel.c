@@ -1,6 +1,6 @@
 #include "agent/tunnel.h"
 
-#include "agent/clock.h"
+#include "program/clock.h"
 #include "agent/exit.h"
 #include "agent/tunnel_link.h"
 #include "agent/tunnel_listen.h"

@@ -5,6 +5,7 @@
 #include "agent/tunnel_sandbox.h"
 #include "agent/tunnel_signer.h"
 #include "base/text.h"
+#include "program/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,12 +28,6 @@ typedef struct {
     bm_tunnel_signer signer;
     int fd;
 } helper_self;
-
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
 
 /* The certificate's file as it is named now: another inode after each renewal. */
 static BM_RESULT take_stamp(const bm_identity *identity, uint8_t stamp[BM_TUNNEL_STAMP_SIZE])
@@ -77,7 +72,7 @@ static BM_RESULT read_handle(const bm_identity *identity, uint32_t *handle)
 
 static BM_RESULT read_ca(const char *path, bm_buf *out)
 {
-    BM_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    BM_AUTO(bm_descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = 1;
 
     while (fd >= 0 && got > 0) {

@@ -1,6 +1,6 @@
 #include "agent/tunnel_link.h"
 
-#include "agent/clock.h"
+#include "program/clock.h"
 #include "agent/tunnel_flow.h"
 
 #include <errno.h>

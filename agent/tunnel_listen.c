@@ -1,6 +1,7 @@
 #include "agent/tunnel_listen.h"
 
 #include "base/text.h"
+#include "program/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,20 +16,6 @@
 #define BACKLOG 512
 #define INHERITED_FD 3 /* the first that the service manager hands over */
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-static int release_fd(int *fd)
-{
-    int released = *fd;
-
-    *fd = -1;
-    return released;
-}
-
 static bm_result cannot(const char *what, const char *advice)
 {
     return bm_failf(BM_E_IO, "%s: no socket can be made there (%s): %s", what, strerror(errno), advice);
@@ -38,7 +25,7 @@ static bm_result cannot(const char *what, const char *advice)
 static BM_RESULT clear_path(const struct sockaddr_un *at)
 {
     struct stat file;
-    BM_AUTO(close_fd) int fd = -1;
+    BM_AUTO(bm_descriptor_close) int fd = -1;
 
     if (lstat(at->sun_path, &file) != 0)
         return bm_ok();
@@ -55,7 +42,7 @@ static BM_RESULT clear_path(const struct sockaddr_un *at)
 static BM_RESULT listen_unix(const bm_tunnel_place *place, mode_t mode, int *fd)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    BM_AUTO(close_fd) int made = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    BM_AUTO(bm_descriptor_close) int made = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t before;
     int rc;
 
@@ -66,7 +53,7 @@ static BM_RESULT listen_unix(const bm_tunnel_place *place, mode_t mode, int *fd)
     (void)umask(before);
     if (rc != 0 || listen(made, BACKLOG) != 0)
         return cannot(place->path, "check that its directory is there, and the permissions");
-    *fd = release_fd(&made);
+    *fd = bm_descriptor_release(&made);
     return bm_ok();
 }
 
@@ -75,7 +62,7 @@ static BM_RESULT listen_ip(const bm_tunnel_place *place, int *fd)
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(place->port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(place->port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     bool is_v4 = bm_address_is_v4(&place->address);
-    BM_AUTO(close_fd) int made = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    BM_AUTO(bm_descriptor_close) int made = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
     int rc = -1;
 
@@ -85,7 +72,7 @@ static BM_RESULT listen_ip(const bm_tunnel_place *place, int *fd)
     }
     if (rc != 0 || listen(made, BACKLOG) != 0)
         return cannot(is_v4 ? "127.0.0.1" : "::1", "give --listen another port");
-    *fd = release_fd(&made);
+    *fd = bm_descriptor_release(&made);
     return bm_ok();
 }
 
@@ -160,7 +147,7 @@ BM_RESULT bm_tunnel_listen_put_place(bm_buf *out, int fd)
 void bm_tunnel_listen_remove(const bm_tunnel_place *place)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    BM_AUTO(close_fd) int probe = -1;
+    BM_AUTO(bm_descriptor_close) int probe = -1;
     struct stat file;
 
     if (place->path[0] == 0 || bm_bytes_copy_exact(bm_bytes_str(place->path), (uint8_t *)at.sun_path, strlen(place->path)).code != BM_OK)

@@ -1,6 +1,6 @@
 #include "agent/tunnel_log.h"
 
-#include "agent/clock.h"
+#include "program/clock.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,17 +1,17 @@
 #include "agent/tunnel_sandbox.h"
 
+#include "program/filter.h"
+#include "program/sanitized.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-
-#define END (-1)
 
 /*
  * Connections, memory, time, the loop, the helpers' replies, the signals' handlers, and the end. Not sendmsg and recvmsg, by which processes hand each other
@@ -22,7 +22,7 @@ static const int allowed[] = {
     SCMP_SYS(getsockname), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(munmap), SCMP_SYS(brk),
     SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
     SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(sysinfo), SCMP_SYS(wait4), SCMP_SYS(rseq), SCMP_SYS(set_robust_list), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
+    SCMP_SYS(sysinfo), SCMP_SYS(wait4), SCMP_SYS(rseq), SCMP_SYS(set_robust_list), SCMP_SYS(exit), SCMP_SYS(exit_group), BM_FILTER_END,
 };
 
 /* What no helper has business with. */
@@ -33,7 +33,7 @@ static const int forbidden[] = {
     SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(personality), SCMP_SYS(io_uring_setup), SCMP_SYS(bpf), SCMP_SYS(userfaultfd),
     SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(perf_event_open), SCMP_SYS(open_by_handle_at), SCMP_SYS(init_module),
     SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon),
-    SCMP_SYS(acct), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(sethostname), SCMP_SYS(iopl), SCMP_SYS(ioperm), END,
+    SCMP_SYS(acct), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(sethostname), SCMP_SYS(iopl), SCMP_SYS(ioperm), BM_FILTER_END,
 };
 
 #ifdef BM_SANITIZED
@@ -41,29 +41,9 @@ static const int forbidden[] = {
 static const int sanitized[] = {
     SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(readlink), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
     SCMP_SYS(stat), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(getuid),
-    SCMP_SYS(geteuid), SCMP_SYS(openat), SCMP_SYS(open), END,
+    SCMP_SYS(geteuid), SCMP_SYS(openat), SCMP_SYS(open), BM_FILTER_END,
 };
 #endif
-
-static int add(scmp_filter_ctx filter, uint32_t action, const int *calls)
-{
-    int rc = 0;
-
-    for (size_t i = 0; calls[i] != END && rc == 0; i++)
-        /* A call that this architecture does not have has a pseudo number below zero. */
-        if (calls[i] >= 0)
-            rc = seccomp_rule_add(filter, action, calls[i], 0);
-    return rc;
-}
-
-/* Memory may be had, but none that can be executed. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-    const struct scmp_arg_cmp not_executable = {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable);
-
-    return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
-}
 
 /* Streams of IP alone: no unix sockets, behind which the rest of the device is. */
 static int allow_sockets(scmp_filter_ctx filter)
@@ -102,7 +82,7 @@ static int allow_the_rest(scmp_filter_ctx filter)
     }
 #ifdef BM_SANITIZED
     if (rc == 0)
-        rc = add(filter, SCMP_ACT_ALLOW, sanitized);
+        rc = bm_filter_add(filter, SCMP_ACT_ALLOW, sanitized);
 #endif
     return rc;
 }
@@ -115,9 +95,9 @@ static int fill(scmp_filter_ctx filter)
     if (rc == 0)
         rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (rc == 0)
-        rc = add(filter, SCMP_ACT_ALLOW, allowed);
+        rc = bm_filter_add(filter, SCMP_ACT_ALLOW, allowed);
     if (rc == 0)
-        rc = allow_memory(filter);
+        rc = bm_filter_allow_memory(filter);
     if (rc == 0)
         rc = allow_sockets(filter);
     return rc != 0 ? rc : allow_the_rest(filter);
@@ -149,7 +129,7 @@ BM_RESULT bm_tunnel_sandbox_enter_helper(void)
 
     BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
     rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    return load(filter, rc != 0 ? rc : add(filter, SCMP_ACT_ERRNO(EPERM), forbidden));
+    return load(filter, rc != 0 ? rc : bm_filter_add(filter, SCMP_ACT_ERRNO(EPERM), forbidden));
 }
 
 BM_RESULT bm_tunnel_sandbox_enter(void)

@@ -8,15 +8,6 @@
 
 #include "base/result.h"
 
-/* BM_SANITIZED: is this a build with AddressSanitizer, whose run time needs more of the kernel than our processes do? */
-#if defined(__SANITIZE_ADDRESS__)
-#define BM_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BM_SANITIZED 1
-#endif
-#endif
-
 /* No core dump and no tracing, for this process and those it starts. BM_E_INTERNAL. */
 BM_RESULT bm_tunnel_sandbox_begin(void);
 

@@ -1,5 +1,7 @@
 #include "ctl/files.h"
 
+#include "program/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,12 +10,6 @@
 #include <unistd.h>
 
 #define READ_STEP 16384
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
 
 static BM_RESULT failed(const char *path)
 {
@@ -28,7 +24,7 @@ BM_RESULT bm_ctl_files_path(bm_buf *out, const char *directory, const char *name
 
 BM_RESULT bm_ctl_files_read(const char *path, size_t max, bm_buf *out)
 {
-    BM_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    BM_AUTO(bm_descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     size_t start = out->size;
     ssize_t got;
 
@@ -76,7 +72,7 @@ static BM_RESULT fill(int fd, const char *name, mode_t mode, const struct stat *
 /* Makes a file, or leaves nothing. */
 static BM_RESULT make(int directory, const char *name, mode_t mode, const struct stat *owner, bm_bytes bytes)
 {
-    BM_AUTO(close_fd) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    BM_AUTO(bm_descriptor_close) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     bm_result result;
 
     if (fd < 0)
@@ -94,7 +90,7 @@ BM_RESULT bm_ctl_files_make(int directory, const char *name, mode_t mode, bm_byt
 
 BM_RESULT bm_ctl_files_replace(const char *directory, const char *name, mode_t mode, bm_bytes bytes)
 {
-    BM_AUTO(close_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    BM_AUTO(bm_descriptor_close) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     BM_AUTO_BUF fresh = BM_BUF_EMPTY;
     struct stat old;
     bm_result result;

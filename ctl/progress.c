@@ -1,24 +1,17 @@
 #include "ctl/progress.h"
 
+#include "program/clock.h"
+
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECOND INT64_C(1000000000)
 #define ELSEWHERE 5  /* seconds between two lines where there is no terminal */
 #define OFTEN 1024   /* so many between two looks at the clock */
 
-static int64_t now_ns(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
 bm_ctl_progress bm_ctl_progress_begin(const char *what, size_t of)
 {
-    int64_t now = now_ns();
+    int64_t now = bm_clock_ns();
 
     return (bm_ctl_progress){.what = what, .of = of, .in_place = isatty(STDERR_FILENO) == 1, .began = now, .next = now + SECOND};
 }
@@ -30,7 +23,7 @@ void bm_ctl_progress_tell(bm_ctl_progress *progress, size_t done)
 
     if (done % OFTEN != 0)
         return;
-    now = now_ns();
+    now = bm_clock_ns();
     if (now < progress->next)
         return;
     progress->next = now + (progress->in_place ? 1 : ELSEWHERE) * SECOND;

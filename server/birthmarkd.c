@@ -3,7 +3,7 @@
 #include "crypto/memory.h"
 #include "server/monitor.h"
 #include "server/process.h"
-#include "server/sanitized.h"
+#include "program/sanitized.h"
 
 #include <getopt.h>
 #include <stdio.h>

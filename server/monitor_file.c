@@ -1,5 +1,7 @@
 #include "server/monitor_file.h"
 
+#include "program/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,12 +16,6 @@ typedef struct {
     const char *directory;
     const char *name;
 } place;
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
 
 static BM_RESULT failed(place where, const char *reason)
 {
@@ -61,7 +57,7 @@ static BM_RESULT check_status(const struct stat *status, place where, bm_monitor
 /* Opens a path that begins in `directory`, one part after the other, following no symbolic link. errno says what was wrong. */
 static int open_inside(const char *directory, const char *name, int flags)
 {
-    BM_AUTO(close_fd) int at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    BM_AUTO(bm_descriptor_close) int at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     const char *slash;
 
     while (at >= 0 && (slash = strchr(name, '/')) != NULL) {
@@ -85,7 +81,7 @@ static int open_inside(const char *directory, const char *name, int flags)
 BM_RESULT bm_monitor_file_check(const char *directory, const char *name, bm_monitor_file_kind kind, bool optional)
 {
     place where = {directory, name};
-    BM_AUTO(close_fd) int fd = open_inside(directory, name, O_PATH);
+    BM_AUTO(bm_descriptor_close) int fd = open_inside(directory, name, O_PATH);
     struct stat status;
 
     if (fd < 0 && errno == ENOENT && optional)
@@ -100,7 +96,7 @@ BM_RESULT bm_monitor_file_check(const char *directory, const char *name, bm_moni
 BM_RESULT bm_monitor_file_read(const char *directory, const char *name, bm_monitor_file_kind kind, bm_buf *out)
 {
     place where = {directory, name};
-    BM_AUTO(close_fd) int fd = open_inside(directory, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    BM_AUTO(bm_descriptor_close) int fd = open_inside(directory, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
     struct stat status;
     uint8_t *start;
 

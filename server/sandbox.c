@@ -1,6 +1,7 @@
 #include "server/sandbox.h"
 
-#include "server/sanitized.h"
+#include "program/filter.h"
+#include "program/sanitized.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,13 +9,10 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define END (-1)
 
 /*
  * Messages, memory, time, randomness, the answer of a signal handler, and the end. Not sendmsg and recvmsg, by which processes hand each other
@@ -25,16 +23,16 @@ static const int common[] = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvfrom),
     SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group), END,
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group), BM_FILTER_END,
 };
 
 /* The server: the connections that come to its listening socket, and libevent's loop. */
 static const int server[] = {
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(rt_sigaction), END,
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(rt_sigaction), BM_FILTER_END,
 };
 
 /* The keeper: its socket pairs. */
-static const int keeper[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), END};
+static const int keeper[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), BM_FILTER_END};
 
 /* The ledger: its socket pairs, and what SQLite does with files (landlock says which files). */
 static const int ledger[] = {
@@ -42,7 +40,7 @@ static const int ledger[] = {
     SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
     SCMP_SYS(lstat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(readlink),
     SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(nanosleep), SCMP_SYS(statx), END,
+    SCMP_SYS(nanosleep), SCMP_SYS(statx), BM_FILTER_END,
 };
 
 /*
@@ -62,14 +60,14 @@ static const int not_for_monitor[] = {
     SCMP_SYS(reboot), SCMP_SYS(syslog), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(settimeofday),
     SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex), SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(iopl),
     SCMP_SYS(ioperm), SCMP_SYS(pkey_mprotect), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
-    SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), END,
+    SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), BM_FILTER_END,
 };
 
 #ifdef BM_SANITIZED
 /* What the sanitizers' run time does: its reports, and the end of the process. */
 static const int sanitized[] = {
     SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(readlink), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(pipe),
-    SCMP_SYS(pipe2), SCMP_SYS(rt_sigaction), SCMP_SYS(getuid), SCMP_SYS(geteuid), END,
+    SCMP_SYS(pipe2), SCMP_SYS(rt_sigaction), SCMP_SYS(getuid), SCMP_SYS(geteuid), BM_FILTER_END,
 };
 #endif
 
@@ -79,29 +77,9 @@ static const int *const lists[BM_PROCESS_COUNT] = {
     [BM_PROCESS_KEEPER] = keeper,
 };
 
-static int add(scmp_filter_ctx filter, uint32_t action, const int *calls)
-{
-    int rc = 0;
-
-    for (size_t i = 0; calls[i] != END && rc == 0; i++)
-        /* A call that this architecture does not have has a pseudo number below zero. */
-        if (calls[i] >= 0)
-            rc = seccomp_rule_add(filter, action, calls[i], 0);
-    return rc;
-}
-
 static int allow(scmp_filter_ctx filter, const int *calls)
 {
-    return add(filter, SCMP_ACT_ALLOW, calls);
-}
-
-/* Memory may be had, but none that can be executed. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-    const struct scmp_arg_cmp not_executable = {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable);
-
-    return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
+    return bm_filter_add(filter, SCMP_ACT_ALLOW, calls);
 }
 
 /*
@@ -164,7 +142,7 @@ static int fill(scmp_filter_ctx filter, bm_process process)
     if (rc == 0)
         rc = allow(filter, common);
     if (rc == 0)
-        rc = allow_memory(filter);
+        rc = bm_filter_allow_memory(filter);
     if (rc == 0)
         rc = allow_send(filter);
     if (rc == 0)
@@ -256,7 +234,7 @@ static int forbid(scmp_filter_ctx filter)
     int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
     if (rc == 0)
-        rc = add(filter, SCMP_ACT_ERRNO(EPERM), not_for_monitor);
+        rc = bm_filter_add(filter, SCMP_ACT_ERRNO(EPERM), not_for_monitor);
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 1, to_an_address);
     return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, types);

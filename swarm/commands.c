@@ -1,6 +1,6 @@
 #include "swarm/commands.h"
 
-#include "swarm/interrupt.h"
+#include "program/interrupt.h"
 #include "swarm/maker.h"
 #include "swarm/progress.h"
 #include "swarm/run.h"
@@ -31,7 +31,7 @@ static BM_RESULT deliver(const bm_swarm_options *options, bm_bytes bytes)
 static BM_RESULT on_made(void *context, size_t made, size_t of)
 {
     bm_swarm_progress_made(context, made, of);
-    BM_CHECK(!bm_swarm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+    BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
     return bm_ok();
 }
 
@@ -121,7 +121,7 @@ BM_RESULT bm_swarm_commands_run(const bm_swarm_options *options)
 {
     BM_AUTO(bm_swarm_fleet_close) bm_swarm_fleet fleet = {.fd = -1};
 
-    BM_TRY(bm_swarm_interrupt_hold());
+    BM_TRY(bm_interrupt_hold());
     BM_TRY(bm_swarm_fleet_open(options->fleet, options->prefix, (int64_t)time(NULL), &fleet));
     if (options->command == BM_SWARM_COMMAND_VENDOR)
         return write_vendor(options, &fleet);

@@ -24,12 +24,10 @@ BM_RESULT bm_swarm_http_put_head(bm_buf *out, const char *host, const char *path
 /* Cuts the next line, which ends with CRLF. */
 static bool next_line(bm_bytes *rest, bm_bytes *line)
 {
-    const uint8_t *end = rest->size == 0 ? NULL : memmem(rest->data, rest->size, "\r\n", 2);
     size_t size;
 
-    if (end == NULL)
+    if (!bm_bytes_find(*rest, bm_bytes_str("\r\n"), &size))
         return false;
-    size = (size_t)(end - rest->data);
     *line = bm_bytes_slice(*rest, 0, size);
     *rest = bm_bytes_slice(*rest, size + 2, rest->size - size - 2);
     return true;
@@ -120,18 +118,17 @@ static BM_RESULT parse_fields(bm_bytes rest, head_fields *fields)
 
 BM_RESULT bm_swarm_http_parse(bm_bytes received, bm_swarm_http_reply *reply, bool *complete)
 {
-    const uint8_t *end = received.size == 0 ? NULL : memmem(received.data, received.size, "\r\n\r\n", 4);
     head_fields fields = {0};
     bm_swarm_http_reply found = {0};
     bm_bytes head, line;
     size_t size, behind;
 
     *complete = false;
-    if (end == NULL) {
+    if (!bm_bytes_find(received, bm_bytes_str("\r\n\r\n"), &size)) {
         BM_CHECK(received.size <= BM_SWARM_HTTP_HEAD_MAX, BM_E_SERVER_REPLY, "the head of the answer is longer than any of the protocol");
         return bm_ok();
     }
-    size = (size_t)(end - received.data) + 4;
+    size += 4;
     BM_CHECK(size <= BM_SWARM_HTTP_HEAD_MAX, BM_E_SERVER_REPLY, "the head of the answer is longer than any of the protocol");
     head = bm_bytes_slice(received, 0, size - 2);
     BM_CHECK(next_line(&head, &line), BM_E_SERVER_REPLY, "an answer without a first line");

@@ -1,6 +1,6 @@
 #include "swarm/progress.h"
 
-#include "swarm/clock.h"
+#include "program/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 void bm_swarm_progress_begin(bm_swarm_progress *progress, bool quiet)
 {
-    int64_t now = bm_swarm_clock_ns();
+    int64_t now = bm_clock_ns();
 
     *progress = (bm_swarm_progress){.quiet = quiet, .in_place = isatty(STDERR_FILENO) == 1, .began = now, .next = now + SECOND, .before_ns = now};
 }
@@ -42,7 +42,7 @@ static void add_rest(const bm_swarm_progress *progress, int64_t now, uint64_t do
 
 void bm_swarm_progress_made(bm_swarm_progress *progress, size_t made, size_t of)
 {
-    int64_t now = bm_swarm_clock_ns();
+    int64_t now = bm_clock_ns();
     char line[160];
 
     if (!is_time(progress, now))
@@ -54,7 +54,7 @@ void bm_swarm_progress_made(bm_swarm_progress *progress, size_t made, size_t of)
 
 void bm_swarm_progress_run(bm_swarm_progress *progress, const bm_swarm_figures *figures, uint64_t active)
 {
-    int64_t now = bm_swarm_clock_ns();
+    int64_t now = bm_clock_ns();
     uint64_t done = bm_swarm_figures_done(figures);
     uint64_t retried = figures->retried_429 + figures->retried_503;
     char line[240];

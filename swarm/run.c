@@ -1,8 +1,8 @@
 #include "swarm/run.h"
 
-#include "swarm/clock.h"
+#include "program/clock.h"
 #include "swarm/held.h"
-#include "swarm/interrupt.h"
+#include "program/interrupt.h"
 #include "swarm/progress.h"
 #include "swarm/slot.h"
 
@@ -71,8 +71,8 @@ static void begin_burst(run_state *run)
     /* What counts is the burst. */
     run->returning = run->work.waiting;
     figures->times[BM_SWARM_TIME_HANDSHAKE] = (bm_swarm_histogram){0};
-    run->began = bm_swarm_clock_ns();
-    run->cpu_began = bm_swarm_clock_cpu_ns();
+    run->began = bm_clock_ns();
+    run->cpu_began = bm_clock_cpu_ns();
     if (run->work.options->watch > 0)
         bm_result_ignore(bm_swarm_watch_begin(run->work.options->watch, &run->watch));
     for (size_t i = 0; i < run->slot_count && !run->work.stopped; i++)
@@ -103,7 +103,7 @@ static void gather(run_state *run)
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     run_state *run = context;
-    int64_t now = bm_swarm_clock_ns();
+    int64_t now = bm_clock_ns();
 
     (void)fd;
     (void)what;
@@ -115,7 +115,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         run->work.figures->back_ns = now - run->began;
         run->returning = 0;
     }
-    run->work.figures->interrupted = bm_swarm_interrupt_pending();
+    run->work.figures->interrupted = bm_interrupt_pending();
     show(run, now);
     if (run->work.active == 0 || run->work.stopped || run->work.figures->interrupted)
         (void)event_base_loopbreak(run->work.base);
@@ -172,8 +172,8 @@ static void sum_up(run_state *run)
 {
     bm_swarm_figures *figures = run->work.figures;
 
-    figures->wall_ns = bm_swarm_clock_ns() - run->began;
-    figures->cpu_ns = bm_swarm_clock_cpu_ns() - run->cpu_began;
+    figures->wall_ns = bm_clock_ns() - run->began;
+    figures->cpu_ns = bm_clock_cpu_ns() - run->cpu_began;
     if (run->work.options->watch == 0)
         return;
     bm_swarm_watch_look(&run->watch);
@@ -186,8 +186,8 @@ static void work_it(run_state *run)
 {
     bm_swarm_work *work = &run->work;
 
-    run->began = bm_swarm_clock_ns();
-    run->cpu_began = bm_swarm_clock_cpu_ns();
+    run->began = bm_clock_ns();
+    run->cpu_began = bm_clock_cpu_ns();
     bm_swarm_progress_begin(&run->progress, work->options->quiet);
     work->gathering = work->options->reconnect;
     if (work->gathering)

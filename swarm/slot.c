@@ -2,7 +2,7 @@
 
 #include "crypto/random.h"
 #include "protocol/problem.h"
-#include "swarm/clock.h"
+#include "program/clock.h"
 #include "swarm/held.h"
 
 #include <stdio.h>
@@ -103,7 +103,7 @@ static int64_t with_chance(int64_t wait)
 static void wait_for(bm_swarm_slot *slot, int64_t wait)
 {
     slot->state = BM_SWARM_WAITING;
-    slot->until = bm_swarm_clock_ns() + with_chance(wait);
+    slot->until = bm_clock_ns() + with_chance(wait);
 }
 
 /* Nobody there, or the connection broke: again soon, later each time. */
@@ -139,7 +139,7 @@ static void connect_it(bm_swarm_slot *slot)
 
     slot->state = BM_SWARM_CONNECTING;
     slot->target = work->target;
-    slot->since = bm_swarm_clock_ns();
+    slot->since = bm_clock_ns();
     slot->until = slot->since + PATIENCE;
     if (!bm_swarm_link_open(&slot->link, &work->targets[work->target], &end, &reason)) {
         try_again(slot, end, reason);
@@ -158,7 +158,7 @@ static void call(bm_swarm_slot *slot)
     bm_result result;
 
     slot->state = BM_SWARM_CALLING;
-    slot->since = bm_swarm_clock_ns();
+    slot->since = bm_clock_ns();
     slot->until = slot->since + PATIENCE;
     result = bm_swarm_link_send(&slot->link, work->url.authority, path, bm_buf_view(&slot->device.body));
     if (result.code != BM_OK)
@@ -172,7 +172,7 @@ static void on_up(void *context)
     if (!slot->work->ever_up)
         slot->work->target = slot->target;
     slot->work->ever_up = true;
-    bm_swarm_histogram_add(&slot->work->figures->times[BM_SWARM_TIME_HANDSHAKE], bm_swarm_clock_ns() - slot->since);
+    bm_swarm_histogram_add(&slot->work->figures->times[BM_SWARM_TIME_HANDSHAKE], bm_clock_ns() - slot->since);
     if (slot->work->gathering) {
         slot->state = BM_SWARM_GATHERED;
         slot->work->waiting++;
@@ -304,7 +304,7 @@ static void on_certificate(bm_swarm_slot *slot, const bm_swarm_http_reply *reply
         return;
     }
     figures->provisioned++;
-    bm_swarm_histogram_add(&figures->times[BM_SWARM_TIME_DEVICE], bm_swarm_clock_ns() - slot->began);
+    bm_swarm_histogram_add(&figures->times[BM_SWARM_TIME_DEVICE], bm_clock_ns() - slot->began);
     give_place(slot);
 }
 
@@ -326,7 +326,7 @@ static void on_reply(void *context, const bm_swarm_http_reply *reply)
         on_problem(slot, reply);
         return;
     }
-    bm_swarm_histogram_add(&slot->work->figures->times[time], bm_swarm_clock_ns() - slot->since);
+    bm_swarm_histogram_add(&slot->work->figures->times[time], bm_clock_ns() - slot->since);
     if (slot->second)
         on_certificate(slot, reply);
     else
@@ -358,7 +358,7 @@ void bm_swarm_slot_start(bm_swarm_slot *slot)
     work->active++;
     slot->second = false;
     slot->tries = 0;
-    slot->began = bm_swarm_clock_ns();
+    slot->began = bm_clock_ns();
     connect_it(slot);
 }
 
@@ -384,7 +384,7 @@ void bm_swarm_slot_return(bm_swarm_slot *slot)
 {
     if (slot->state != BM_SWARM_GATHERED)
         return;
-    slot->began = bm_swarm_clock_ns();
+    slot->began = bm_clock_ns();
     slot->tries = 0;
     connect_it(slot);
 }

@@ -169,9 +169,9 @@ static EVP_PKEY *read_der(bm_bytes bytes)
 
 static bool is_pem(bm_bytes bytes)
 {
-    static const char begin[] = "-----BEGIN ";
+    size_t at;
 
-    return memmem(bytes.data, bytes.size, begin, sizeof(begin) - 1) != NULL;
+    return bm_bytes_find(bytes, bm_bytes_str("-----BEGIN "), &at);
 }
 
 /*

@@ -1,7 +1,7 @@
 #include "starve.h"
 
 #include "crypto/memory.h"
-#include "server/sanitized.h"
+#include "program/sanitized.h"
 
 #include <errno.h>
 #include <sqlite3.h>

@@ -3,7 +3,7 @@
 
 #include "server/channel.h"
 #include "server/sandbox.h"
-#include "server/sanitized.h"
+#include "program/sanitized.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* BM_SANITIZED: is this a build with AddressSanitizer, whose run time needs more of the kernel than our processes do? */
-#ifndef BM_SERVER_SANITIZED_H
-#define BM_SERVER_SANITIZED_H
+#ifndef BM_PROGRAM_SANITIZED_H
+#define BM_PROGRAM_SANITIZED_H
 
 #if defined(__SANITIZE_ADDRESS__)
 #define BM_SANITIZED 1

@@ -1,4 +1,4 @@
-#include "agent/interrupt.h"
+#include "program/interrupt.h"
 
 #include <signal.h>
 
