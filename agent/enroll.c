@@ -1,6 +1,5 @@
 #include "agent/enroll.h"
 
-#include "program/clock.h"
 #include "agent/exchange.h"
 #include "agent/identity.h"
 #include "agent/key_file.h"
@@ -12,6 +11,7 @@
 #include "agent/tpm_session.h"
 #include "agent/tpm_sweep.h"
 #include "base/text.h"
+#include "program/clock.h"
 #include "x509/csr.h"
 
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 #include "agent/exchange.h"
 
-#include "program/clock.h"
-#include "program/interrupt.h"
 #include "agent/patience.h"
 #include "crypto/random.h"
+#include "program/clock.h"
+#include "program/interrupt.h"
 #include "protocol/problem.h"
 
 #include <curl/curl.h>

@@ -2,9 +2,9 @@
 #include "agent/enroll.h"
 #include "agent/exit.h"
 #include "agent/findings.h"
-#include "program/interrupt.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
+#include "program/interrupt.h"
 
 #include <stdio.h>
 #include <stdlib.h>

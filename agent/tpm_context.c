@@ -1,9 +1,9 @@
 #include "agent/tpm_context.h"
 
-#include "program/clock.h"
-#include "program/interrupt.h"
 #include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
+#include "program/clock.h"
+#include "program/interrupt.h"
 
 #include <stdlib.h>
 #include <string.h>

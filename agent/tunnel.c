@@ -1,10 +1,11 @@
 #include "agent/tunnel.h"
 
-#include "program/clock.h"
 #include "agent/exit.h"
 #include "agent/tunnel_link.h"
 #include "agent/tunnel_listen.h"
 #include "agent/tunnel_sandbox.h"
+#include "program/clock.h"
+#include "program/sanitized.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -369,7 +370,7 @@ BM_RESULT bm_tunnel(const bm_options *options)
     if (result.code == BM_OK && self.stop_at == 0)
         result = bm_fail(BM_E_INTERNAL, "a part of the tunnel has ended");
     finish(&self);
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
     /* The search for leaks at the end would start another process, which the sandbox does not let it do. */
     if (result.code == BM_OK)
         _exit(BM_EXIT_OK);

@@ -1,7 +1,7 @@
 #include "agent/tunnel_link.h"
 
-#include "program/clock.h"
 #include "agent/tunnel_flow.h"
+#include "program/clock.h"
 
 #include <errno.h>
 #include <event2/event.h>

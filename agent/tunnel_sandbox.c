@@ -36,7 +36,7 @@ static const int forbidden[] = {
     SCMP_SYS(acct), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(sethostname), SCMP_SYS(iopl), SCMP_SYS(ioperm), BM_FILTER_END,
 };
 
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
 /* What the sanitizers' run time does: its reports, and the end of the process. */
 static const int sanitized[] = {
     SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(readlink), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
@@ -80,7 +80,7 @@ static int allow_the_rest(scmp_filter_ctx filter)
 
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, is_command);
     }
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
     if (rc == 0)
         rc = bm_filter_add(filter, SCMP_ACT_ALLOW, sanitized);
 #endif

@@ -1,4 +1,7 @@
-/* BM_SANITIZED: is this a build with AddressSanitizer, whose run time needs more of the kernel than our processes do? */
+/*
+ * BM_SANITIZED: is this a build with AddressSanitizer, whose run time needs more of the kernel than our processes do? 1 or 0, for #if and not for
+ * #ifdef: so a file that forgets this header does not compile (-Wundef), instead of taking every build for one without.
+ */
 #ifndef BM_PROGRAM_SANITIZED_H
 #define BM_PROGRAM_SANITIZED_H
 
@@ -8,6 +11,10 @@
 #if __has_feature(address_sanitizer)
 #define BM_SANITIZED 1
 #endif
+#endif
+
+#ifndef BM_SANITIZED
+#define BM_SANITIZED 0
 #endif
 
 #endif

@@ -1,15 +1,15 @@
 /* birthmarkd: the command line. See birthmarkd(8). */
 #include "base/text.h"
 #include "crypto/memory.h"
+#include "program/sanitized.h"
 #include "server/monitor.h"
 #include "server/process.h"
-#include "program/sanitized.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 

@@ -63,7 +63,7 @@ static const int not_for_monitor[] = {
     SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), BM_FILTER_END,
 };
 
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
 /* What the sanitizers' run time does: its reports, and the end of the process. */
 static const int sanitized[] = {
     SCMP_SYS(sigaltstack), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(readlink), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(prctl), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(pipe),
@@ -120,7 +120,7 @@ static int allow_server(scmp_filter_ctx filter)
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, ends_sending);
 }
 
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
 /* They read the program's own file for their reports; nothing may be opened to be written. */
 static int allow_sanitized(scmp_filter_ctx filter)
 {
@@ -151,7 +151,7 @@ static int fill(scmp_filter_ctx filter, bm_process process)
         rc = allow_fcntl(filter);
     if (rc == 0 && process == BM_PROCESS_SERVER)
         rc = allow_server(filter);
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
     if (rc == 0)
         rc = allow_sanitized(filter);
 #endif

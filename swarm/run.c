@@ -1,8 +1,8 @@
 #include "swarm/run.h"
 
 #include "program/clock.h"
-#include "swarm/held.h"
 #include "program/interrupt.h"
+#include "swarm/held.h"
 #include "swarm/progress.h"
 #include "swarm/slot.h"
 

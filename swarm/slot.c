@@ -1,8 +1,8 @@
 #include "swarm/slot.h"
 
 #include "crypto/random.h"
-#include "protocol/problem.h"
 #include "program/clock.h"
+#include "protocol/problem.h"
 #include "swarm/held.h"
 
 #include <stdio.h>

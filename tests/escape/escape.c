@@ -1,9 +1,9 @@
 /* The guest: where it sits in birthmarkd, and how it gets its orders. See escape.h. */
 #include "escape.h"
 
+#include "program/sanitized.h"
 #include "server/channel.h"
 #include "server/sandbox.h"
-#include "program/sanitized.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static const char *name_of(bm_process process)
 
 static bool is_tried(const escape_way *way, bm_process process)
 {
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
     if (way->loose)
         return false;
 #endif

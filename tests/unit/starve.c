@@ -39,7 +39,7 @@ unsigned long starve_end(void)
     return meal.failed;
 }
 
-#ifdef BM_SANITIZED
+#if BM_SANITIZED
 
 /* Our own objects are linked with -Wl,--wrap; through them OpenSSL asks (crypto/memory.h); SQLite is told. */
 void *__real_malloc(size_t size);

@@ -1,9 +1,9 @@
 /* Each process tries to get out of its sandbox: in a child of its own, because the kernel ends it for that. */
 #include "unit.h"
 
+#include "program/sanitized.h"
 #include "server/channel.h"
 #include "server/sandbox.h"
-#include "program/sanitized.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -324,7 +324,7 @@ static void the_server_opens_and_executes_nothing(void **state)
     KILLED(f, BM_PROCESS_SERVER, try_create_inside);
     KILLED(f, BM_PROCESS_SERVER, try_sync);
     KILLED(f, BM_PROCESS_SERVER, try_unlink);
-#ifndef BM_SANITIZED
+#if !BM_SANITIZED
     KILLED(f, BM_PROCESS_SERVER, try_read_outside);
 #endif
 }
@@ -356,7 +356,7 @@ static void the_keeper_has_no_network_and_no_files(void **state)
     KILLED(f, BM_PROCESS_KEEPER, try_unlink);
     KILLED(f, BM_PROCESS_KEEPER, try_accept);
     KILLED(f, BM_PROCESS_KEEPER, try_epoll);
-#ifndef BM_SANITIZED
+#if !BM_SANITIZED
     KILLED(f, BM_PROCESS_KEEPER, try_read_outside);
 #endif
 }
