@@ -2,6 +2,7 @@
 #include "agent/enroll.h"
 #include "agent/exit.h"
 #include "agent/findings.h"
+#include "agent/help.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
 #include "program/interrupt.h"
@@ -20,7 +21,7 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     case BM_COMMAND_SHOW_HELP:
     case BM_COMMAND_DOCTOR_HELP:
     case BM_COMMAND_TUNNEL_HELP:
-        (void)fputs(bm_options_help(options->command), stdout);
+        (void)fputs(bm_help_text(options->command), stdout);
         return bm_ok();
     case BM_COMMAND_ENROLL:
         BM_TRY(bm_interrupt_hold());

@@ -1,95 +1,13 @@
 #include "agent/options.h"
 
+#include "agent/options_values.h"
 #include "agent/secret.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
-#include "agent/tunnel_helper.h"
 #include "base/text.h"
 
 #include <getopt.h>
 #include <string.h>
-
-static const char help[] =
-    "birthmark: gives this device an identity from its TPM 2.0\n"
-    "\n"
-    "  birthmark enroll --server URL --ca FILE --serial SN [options]\n"
-    "      make an identity key in the TPM and get a certificate for it\n"
-    "  birthmark show [--tcti CONF] [--handle HANDLE] [--state DIR]\n"
-    "      print the endorsement keys, their certificates, the identity key and its certificate\n"
-    "  birthmark doctor [--tcti CONF] [--server URL --ca FILE] [--profile NAME] [--json]\n"
-    "      look at what an enrolment needs, change nothing, and say what will not work and why\n"
-    "  birthmark tunnel --listen unix:PATH|127.0.0.1:PORT --to HOST:PORT [--ca FILE] [options]\n"
-    "      let programs that know no TPM use the identity: a plain socket here, mutual TLS to the server\n"
-    "  birthmark --help | --version\n"
-    "\n"
-    "'birthmark COMMAND --help' lists the options of a command; birthmark(1) has it all.\n"
-    "\n"
-    "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
-    "5 a file; 6 a fault inside; 7 doctor found a problem; 130 stopped by a signal. An error is one line: what happened, and what to do.\n";
-
-#define AUTH_HELP                                                                                                      \
-    "  --owner-auth SOURCE, --endorsement-auth SOURCE\n"                                                                 \
-    "                    the authorisation values of the TPM's hierarchies, if set: file:PATH or env:NAME\n"
-
-static const char enroll_help[] =
-    "birthmark enroll: the six steps from the TPM to a certificate\n"
-    "\n"
-    "  --server URL      the identity CA, https://HOST[:PORT]\n"
-    "  --ca FILE         PEM certificates that verify the server; nothing else does (not needed for http://)\n"
-    "  --serial SN       the identity asked for: 1 to 64 of A-Z a-z 0-9 . _ : -\n"
-    "  --key TYPE        rsa2048, rsa3072, ecc256 or ecc384; by default rsa2048 with an RSA EK, and with an ECC EK its curve\n"
-    "  --handle HANDLE   where the key is kept, 0x81000000 to 0x817fffff (0x81020000)\n"
-    "  --profile NAME    the server's profile (its default)\n"
-    "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    "  --renew           another certificate although this one is good; with another --key also another key\n"
-    AUTH_HELP
-    "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n"
-    "\n"
-    "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
-    "\n"
-    "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
-    "5 a file; 6 a fault inside; 130 stopped by a signal.\n";
-
-static const char doctor_help[] =
-    "birthmark doctor: looks at what an enrolment needs, changes nothing, and says what will not work and why\n"
-    "\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    "  --server URL      ask this identity CA, too (https://HOST[:PORT]), whether it takes this TPM\n"
-    "  --ca FILE         PEM certificates that verify the server (not needed for http://)\n"
-    "  --profile NAME    the server's profile (its default)\n"
-    "  --serial SN       the identity to ask for (none)\n"
-    "  --handle HANDLE   where the identity key is or would be kept (0x81020000)\n"
-    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    AUTH_HELP
-    "  --json            one JSON object\n"
-    "\n"
-    "One finding a line: verdict (ok, warning, problem), name, sentence. birthmark(1) lists the names.\n"
-    "\n"
-    "Exit status: 0 no problem was found; 7 one was; 1 wrong command line; 5 a file; 6 a fault inside; 130 stopped by a signal.\n";
-
-static const char show_help[] =
-    "birthmark show: what there is in the TPM and in the state directory\n"
-    "\n"
-    "  --handle HANDLE   where the identity key is kept (0x81020000)\n"
-    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    AUTH_HELP;
-
-static const char tunnel_help[] =
-    "birthmark tunnel: a plain socket here, mutual TLS with the identity to a server\n"
-    "\n"
-    "  --listen PLACE    unix:PATH, 127.0.0.1:PORT or [::1]:PORT (not needed when the service manager opens the socket)\n"
-    "  --to HOST:PORT    the server; each connection here is one there\n"
-    "  --ca FILE         PEM certificates that verify the server (" BM_TUNNEL_CA_DEFAULT ")\n"
-    "  --name NAME       the name that the server's certificate must have (HOST)\n"
-    "  --mode MODE       of the unix socket: who may use the identity (0600)\n"
-    "  --idle TIME       end a connection on which nothing was sent for so long, as 90s, 10m, 12h (12h)\n"
-    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    "\n"
-    "SIGTERM: takes no more connections, and ends when those that are there have ended, after 30 seconds at the latest. A renewed\n"
-    "certificate is used by new connections at once (SIGHUP: look now).\n";
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
@@ -147,88 +65,6 @@ static const struct {
     {"tunnel", tunnel_options, BM_COMMAND_TUNNEL, BM_COMMAND_TUNNEL_HELP},
 };
 
-const char *bm_options_help(bm_command command)
-{
-    if (command == BM_COMMAND_ENROLL_HELP)
-        return enroll_help;
-    if (command == BM_COMMAND_DOCTOR_HELP)
-        return doctor_help;
-    if (command == BM_COMMAND_TUNNEL_HELP)
-        return tunnel_help;
-    return command == BM_COMMAND_SHOW_HELP ? show_help : help;
-}
-
-static BM_RESULT take_handle(const char *text, uint32_t *handle)
-{
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
-    bm_cursor cursor;
-    uint32_t value = 0;
-
-    if (strncmp(text, "0x", 2) == 0 && strlen(text) == 10 &&
-        bm_text_from_hex(bm_bytes_str(text + 2), &bytes).code == BM_OK) {
-        cursor = bm_cursor_of(bm_buf_view(&bytes));
-        BM_TRY(bm_cursor_u32(&cursor, &value));
-    }
-    BM_CHECK(value < BM_TPM_EK_PERSISTENT_FIRST || value > BM_TPM_EK_PERSISTENT_LAST, BM_E_USAGE,
-             "the handles 0x81010000 to 0x8101ffff are for endorsement keys: --handle takes another, say 0x81020000");
-    if (value < BM_TPM_IK_HANDLE_FIRST || value > BM_TPM_IK_HANDLE_LAST)
-        return bm_failf(BM_E_USAGE, "'%.40s' is no handle for the owner's keys: --handle takes 0x81000000 to 0x817fffff", text);
-    *handle = value;
-    return bm_ok();
-}
-
-static BM_RESULT take_key(const char *text, bm_key_type *key)
-{
-    bm_key_type type = bm_pubkey_type_by_name(bm_bytes_str(text));
-
-    if (type != BM_KEY_RSA2048 && type != BM_KEY_RSA3072 && type != BM_KEY_ECC256 && type != BM_KEY_ECC384)
-        return bm_failf(BM_E_USAGE, "'%.40s' is no key type: --key takes rsa2048, rsa3072, ecc256 or ecc384", text);
-    *key = type;
-    return bm_ok();
-}
-
-static BM_RESULT take_ek(const char *text, bm_options *options)
-{
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
-
-    if (strlen(text) != 2 * (size_t)BM_SHA256_SIZE || bm_text_from_hex(bm_bytes_str(text), &bytes).code != BM_OK)
-        return bm_failf(BM_E_USAGE, "'%.80s' is no SHA-256: --ek-sha256 takes 64 hexadecimal digits, as 'birthmark show' prints them", text);
-    options->has_ek = true;
-    return bm_bytes_copy_exact(bm_buf_view(&bytes), options->ek, BM_SHA256_SIZE);
-}
-
-static BM_RESULT take_mode(const char *text, unsigned *mode)
-{
-    unsigned value = 0;
-
-    for (const char *at = text; *at != 0; at++) {
-        if (*at < '0' || *at > '7' || value > 0777)
-            return bm_failf(BM_E_USAGE, "'%.40s' is no file mode: --mode takes octal digits, say 0660", text);
-        value = value * 8 + (unsigned)(*at - '0');
-    }
-    if (text[0] == 0 || value > 0777 || (value & 0111) != 0 || value == 0)
-        return bm_failf(BM_E_USAGE, "'%.40s' is no mode of a socket: --mode takes octal digits, say 0660", text);
-    *mode = value;
-    return bm_ok();
-}
-
-static BM_RESULT take_name(const char *text, const char **name)
-{
-    bm_address address;
-
-    if (!bm_tunnel_address_is_name(text) && bm_address_parse(bm_bytes_str(text), &address).code != BM_OK)
-        return bm_failf(BM_E_USAGE, "'%.80s' is neither a name nor an IP address: --name takes what the server's certificate has", text);
-    *name = text;
-    return bm_ok();
-}
-
-static BM_RESULT take_idle(const char *text, int64_t *idle)
-{
-    if (bm_text_parse_duration(bm_bytes_str(text), idle).code != BM_OK || *idle == 0)
-        return bm_failf(BM_E_USAGE, "'%.40s' is no time: --idle takes digits and one of s m h d", text);
-    return bm_ok();
-}
-
 /* The options of the tunnel alone. */
 static BM_RESULT take_tunnel_option(int id, const char *value, bm_options *options)
 {
@@ -239,11 +75,11 @@ static BM_RESULT take_tunnel_option(int id, const char *value, bm_options *optio
     case O_TO:
         return bm_tunnel_address_parse_server(value, &options->to);
     case O_NAME:
-        return take_name(value, &options->name);
+        return bm_options_values_name(value, &options->name);
     case O_MODE:
-        return take_mode(value, &options->mode);
+        return bm_options_values_mode(value, &options->mode);
     case O_IDLE:
-        return take_idle(value, &options->idle);
+        return bm_options_values_idle(value, &options->idle);
     default:
         return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
     }
@@ -262,9 +98,9 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->serial = value;
         return bm_ok();
     case O_KEY:
-        return take_key(value, &options->key);
+        return bm_options_values_key(value, &options->key);
     case O_HANDLE:
-        return take_handle(value, &options->handle);
+        return bm_options_values_handle(value, &options->handle);
     case O_PROFILE:
         options->profile = value;
         return bm_ok();
@@ -278,7 +114,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->renew = true;
         return bm_ok();
     case O_EK_SHA256:
-        return take_ek(value, options);
+        return bm_options_values_ek(value, options);
     case O_JSON:
         options->json = true;
         return bm_ok();

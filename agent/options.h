@@ -52,7 +52,5 @@ typedef struct {
  */
 BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
 
-/* The help text of a command: BM_COMMAND_HELP, BM_COMMAND_ENROLL_HELP, BM_COMMAND_SHOW_HELP, BM_COMMAND_DOCTOR_HELP or BM_COMMAND_TUNNEL_HELP. */
-const char *bm_options_help(bm_command command);
 
 #endif

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "agent/exit.h"
+#include "agent/help.h"
 #include "agent/options.h"
 
 #include <string.h>
@@ -90,7 +91,7 @@ static void test_doctor_takes_its_options_and_needs_none(void **state)
     assert_int_equal(o.handle, 0x81020005u);
     assert_ok(PARSE(&o, "doctor", "--help"));
     assert_int_equal(o.command, BM_COMMAND_DOCTOR_HELP);
-    assert_non_null(strstr(bm_options_help(BM_COMMAND_DOCTOR_HELP), "changes nothing"));
+    assert_non_null(strstr(bm_help_text(BM_COMMAND_DOCTOR_HELP), "changes nothing"));
     assert_code(PARSE(&o, "doctor", "--server", "https://ca.example"), BM_E_USAGE);
     assert_code(PARSE(&o, "doctor", "--server", "ca.example", "--ca", "ca.crt"), BM_E_USAGE);
     assert_code(PARSE(&o, "doctor", "--renew"), BM_E_USAGE);
@@ -155,8 +156,8 @@ static void test_help_names_every_exit_status(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-        assert_non_null(strstr(bm_options_help(BM_COMMAND_HELP), statuses[i]));
-        assert_non_null(strstr(bm_options_help(BM_COMMAND_ENROLL_HELP), statuses[i]));
+        assert_non_null(strstr(bm_help_text(BM_COMMAND_HELP), statuses[i]));
+        assert_non_null(strstr(bm_help_text(BM_COMMAND_ENROLL_HELP), statuses[i]));
     }
 }
 

@@ -1,0 +1,54 @@
+/* An enrolment as it proceeds: what was opened, made, read and answered so far. The steps of enroll work on it, one after the other. */
+#ifndef BM_AGENT_ENROLMENT_H
+#define BM_AGENT_ENROLMENT_H
+
+#include "agent/exchange.h"
+#include "agent/identity.h"
+#include "agent/options.h"
+#include "agent/steps.h"
+#include "agent/tpm_auth.h"
+#include "agent/tpm_ek.h"
+#include "agent/tpm_ik.h"
+#include "protocol/reply.h"
+
+/* One enrolment. Its TPM objects end before the connection to the TPM does. Zero-initialise but for `options` and `identity` (BM_IDENTITY_CLOSED); end with bm_enrolment_fini. */
+typedef struct {
+    const bm_options *options;
+    bm_identity identity;
+    bm_identity_state state; /* of the directory, as it was found */
+    bool marked;             /* the directory, for keys that are loaded */
+    bm_exchange *exchange;
+    bm_tpm_auth auth;
+    bm_tpm_context tpm;
+    bm_tpm_handles indices;
+    bm_tpm_ek ek;
+    bool bound; /* the directory's identity belongs to this EK, and no other is offered */
+    bm_tpm_ik ik;
+    bm_buf file_public; /* of device.key, as it was found */
+    bm_buf file_private;
+    bm_request request;
+    bm_reply_challenge challenge;
+    bm_reply_certificate certificate;
+    bm_steps steps;
+    int64_t disk; /* nanoseconds spent with the files of the result */
+} bm_enrolment;
+
+/* Flushes what is loaded, closes and frees. For BM_AUTO. */
+void bm_enrolment_fini(bm_enrolment *e);
+
+/* Opens the TPM and the state directory and reads what is there, before anything is changed or sent. BM_E_IO, BM_E_USAGE, BM_E_TPM... */
+BM_RESULT bm_enrolment_prepare(bm_enrolment *e);
+
+/* Reads the public areas, and the certificates that are on the chip. BM_E_TPM... */
+BM_RESULT bm_enrolment_read_areas(bm_enrolment *e);
+
+/* Signs the CSR in the TPM and fills in `request` but for challenge and ticket. BM_E_TPM... */
+BM_RESULT bm_enrolment_make_request(bm_enrolment *e);
+
+/* Tells the person the line with which the operator of the server puts this TPM into its inventory. BM_E_NO_MEMORY. */
+BM_RESULT bm_enrolment_note_inventory(const bm_enrolment *e);
+
+/* Tells the person when the EK is one that a server refuses by its template. */
+void bm_enrolment_note_foreign(const bm_tpm_ek *ek);
+
+#endif

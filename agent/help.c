@@ -1,0 +1,96 @@
+#include "agent/help.h"
+
+#include "agent/tunnel_helper.h"
+
+static const char help[] =
+    "birthmark: gives this device an identity from its TPM 2.0\n"
+    "\n"
+    "  birthmark enroll --server URL --ca FILE --serial SN [options]\n"
+    "      make an identity key in the TPM and get a certificate for it\n"
+    "  birthmark show [--tcti CONF] [--handle HANDLE] [--state DIR]\n"
+    "      print the endorsement keys, their certificates, the identity key and its certificate\n"
+    "  birthmark doctor [--tcti CONF] [--server URL --ca FILE] [--profile NAME] [--json]\n"
+    "      look at what an enrolment needs, change nothing, and say what will not work and why\n"
+    "  birthmark tunnel --listen unix:PATH|127.0.0.1:PORT --to HOST:PORT [--ca FILE] [options]\n"
+    "      let programs that know no TPM use the identity: a plain socket here, mutual TLS to the server\n"
+    "  birthmark --help | --version\n"
+    "\n"
+    "'birthmark COMMAND --help' lists the options of a command; birthmark(1) has it all.\n"
+    "\n"
+    "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
+    "5 a file; 6 a fault inside; 7 doctor found a problem; 130 stopped by a signal. An error is one line: what happened, and what to do.\n";
+
+#define AUTH_HELP                                                                                                      \
+    "  --owner-auth SOURCE, --endorsement-auth SOURCE\n"                                                                 \
+    "                    the authorisation values of the TPM's hierarchies, if set: file:PATH or env:NAME\n"
+
+static const char enroll_help[] =
+    "birthmark enroll: the six steps from the TPM to a certificate\n"
+    "\n"
+    "  --server URL      the identity CA, https://HOST[:PORT]\n"
+    "  --ca FILE         PEM certificates that verify the server; nothing else does (not needed for http://)\n"
+    "  --serial SN       the identity asked for: 1 to 64 of A-Z a-z 0-9 . _ : -\n"
+    "  --key TYPE        rsa2048, rsa3072, ecc256 or ecc384; by default rsa2048 with an RSA EK, and with an ECC EK its curve\n"
+    "  --handle HANDLE   where the key is kept, 0x81000000 to 0x817fffff (0x81020000)\n"
+    "  --profile NAME    the server's profile (its default)\n"
+    "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    "  --renew           another certificate although this one is good; with another --key also another key\n"
+    AUTH_HELP
+    "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n"
+    "\n"
+    "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
+    "\n"
+    "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
+    "5 a file; 6 a fault inside; 130 stopped by a signal.\n";
+
+static const char doctor_help[] =
+    "birthmark doctor: looks at what an enrolment needs, changes nothing, and says what will not work and why\n"
+    "\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    "  --server URL      ask this identity CA, too (https://HOST[:PORT]), whether it takes this TPM\n"
+    "  --ca FILE         PEM certificates that verify the server (not needed for http://)\n"
+    "  --profile NAME    the server's profile (its default)\n"
+    "  --serial SN       the identity to ask for (none)\n"
+    "  --handle HANDLE   where the identity key is or would be kept (0x81020000)\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    AUTH_HELP
+    "  --json            one JSON object\n"
+    "\n"
+    "One finding a line: verdict (ok, warning, problem), name, sentence. birthmark(1) lists the names.\n"
+    "\n"
+    "Exit status: 0 no problem was found; 7 one was; 1 wrong command line; 5 a file; 6 a fault inside; 130 stopped by a signal.\n";
+
+static const char show_help[] =
+    "birthmark show: what there is in the TPM and in the state directory\n"
+    "\n"
+    "  --handle HANDLE   where the identity key is kept (0x81020000)\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    AUTH_HELP;
+
+static const char tunnel_help[] =
+    "birthmark tunnel: a plain socket here, mutual TLS with the identity to a server\n"
+    "\n"
+    "  --listen PLACE    unix:PATH, 127.0.0.1:PORT or [::1]:PORT (not needed when the service manager opens the socket)\n"
+    "  --to HOST:PORT    the server; each connection here is one there\n"
+    "  --ca FILE         PEM certificates that verify the server (" BM_TUNNEL_CA_DEFAULT ")\n"
+    "  --name NAME       the name that the server's certificate must have (HOST)\n"
+    "  --mode MODE       of the unix socket: who may use the identity (0600)\n"
+    "  --idle TIME       end a connection on which nothing was sent for so long, as 90s, 10m, 12h (12h)\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    "\n"
+    "SIGTERM: takes no more connections, and ends when those that are there have ended, after 30 seconds at the latest. A renewed\n"
+    "certificate is used by new connections at once (SIGHUP: look now).\n";
+
+const char *bm_help_text(bm_command command)
+{
+    if (command == BM_COMMAND_ENROLL_HELP)
+        return enroll_help;
+    if (command == BM_COMMAND_DOCTOR_HELP)
+        return doctor_help;
+    if (command == BM_COMMAND_TUNNEL_HELP)
+        return tunnel_help;
+    return command == BM_COMMAND_SHOW_HELP ? show_help : help;
+}

@@ -1,0 +1,25 @@
+/* The values of options: each is read strictly, and refused with BM_E_USAGE and a detail that says what to write instead. */
+#ifndef BM_AGENT_OPTIONS_VALUES_H
+#define BM_AGENT_OPTIONS_VALUES_H
+
+#include "agent/options.h"
+
+/* --handle: 0x and eight hexadecimal digits, among the owner's handles and not among those of EKs. BM_E_USAGE. */
+BM_RESULT bm_options_values_handle(const char *text, uint32_t *handle);
+
+/* --key: the name of a key type that we make. BM_E_USAGE. */
+BM_RESULT bm_options_values_key(const char *text, bm_key_type *key);
+
+/* --ek-sha256: 64 hexadecimal digits, into `has_ek` and `ek`. BM_E_USAGE. */
+BM_RESULT bm_options_values_ek(const char *text, bm_options *options);
+
+/* --mode: of a socket, octal, without execution. BM_E_USAGE. */
+BM_RESULT bm_options_values_mode(const char *text, unsigned *mode);
+
+/* --name: a DNS name or an IP address; `name` is `text` then. BM_E_USAGE. */
+BM_RESULT bm_options_values_name(const char *text, const char **name);
+
+/* --idle: a duration above zero, in seconds. BM_E_USAGE. */
+BM_RESULT bm_options_values_idle(const char *text, int64_t *idle);
+
+#endif
