@@ -83,7 +83,7 @@ static BM_RESULT begin(bm_keeper *keeper, const bm_log *log, uint32_t *servers, 
     BM_TRY(bm_process_term_fd(term));
     BM_TRY(bm_keeper_requests_init(keeper, pieces[1], pieces[2], pieces[3], pieces[4]));
     BM_TRY(warm_up(keeper));
-    BM_TRY(bm_sandbox_enter(BM_PROCESS_KEEPER, NULL));
+    BM_TRY(bm_sandbox_enter(BM_PROCESS_KEEPER));
     return bm_process_ready();
 }
 

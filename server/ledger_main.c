@@ -6,10 +6,12 @@
 #include "server/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WAITING_MS 1 /* between two attempts to write; the store itself waits in each */
 
@@ -65,6 +67,24 @@ static BM_RESULT open_ledger(const char *path, uint32_t servers, const bm_log *l
     return bm_ok();
 }
 
+/*
+ * The write-ahead log may be a new file: its name is on disk before the first commit relies on it. SQLite would do that itself, but can open
+ * nothing any more then.
+ */
+static BM_RESULT sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fsync(fd);
+
+    if (rc != 0)
+        rc = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    if (rc != 0)
+        return bm_failf(BM_E_IO, "%s: %s", path, strerror(rc));
+    return bm_ok();
+}
+
 static BM_RESULT begin(const bm_log *log, bm_ledger **ledger, uint32_t *servers, int *term)
 {
     BM_AUTO_BUF all = BM_BUF_EMPTY;
@@ -84,7 +104,8 @@ static BM_RESULT begin(const bm_log *log, bm_ledger **ledger, uint32_t *servers,
     BM_TRY(bm_process_term_fd(term));
     (void)umask(S_IRWXG | S_IRWXO);
     BM_TRY(open_ledger((const char *)path.data, *servers, log, ledger));
-    BM_TRY(bm_sandbox_enter(BM_PROCESS_LEDGER, (const char *)directory.data));
+    BM_TRY(sync_directory((const char *)directory.data));
+    BM_TRY(bm_sandbox_enter(BM_PROCESS_LEDGER));
     return bm_process_ready();
 }
 

@@ -159,7 +159,7 @@ static BM_RESULT run(bm_server *server)
     BM_TRY(bm_process_term_fd(&fd));
     term = event_new(server->base, fd, EV_READ, on_term, server);
     BM_CHECK(term != NULL && event_add(term, NULL) == 0, BM_E_NO_MEMORY, NULL);
-    BM_TRY(bm_sandbox_enter(BM_PROCESS_SERVER, NULL));
+    BM_TRY(bm_sandbox_enter(BM_PROCESS_SERVER));
     BM_TRY(bm_server_http_new(server, BM_FD_LISTEN, &server->http));
     BM_TRY(bm_process_ready());
     rc = event_base_dispatch(server->base);

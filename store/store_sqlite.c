@@ -284,6 +284,7 @@ static BM_RESULT open_database(const char *path, bool create, bm_store **store)
 {
     BM_AUTO(bm_store_freep) bm_store *opened = NULL;
     bm_store_sqlite *own;
+    uint8_t byte;
     int status;
 
     own = calloc(1, sizeof(*own));
@@ -294,6 +295,8 @@ static BM_RESULT open_database(const char *path, bool create, bm_store **store)
     if (status != SQLITE_OK)
         return bm_failf(BM_E_STORE, "%s cannot be opened: %s", path, sqlite3_errstr(status));
     BM_TRY(set_up(own->pool.db, path, create));
+    /* Its generator opens its device at the first use, which may come when nothing can be opened any more (server/sandbox.c). */
+    sqlite3_randomness(sizeof(byte), &byte);
     *store = opened;
     opened = NULL;
     return bm_ok();

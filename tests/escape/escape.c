@@ -4,6 +4,7 @@
 #include "program/sanitized.h"
 #include "server/channel.h"
 #include "server/sandbox.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,8 +21,10 @@
 
 /* The linker puts these before the functions of birthmarkd (-Wl,--wrap). */
 int birthmarkd_main(int argc, char **argv);
-bm_result __real_bm_sandbox_enter(bm_process process, const char *directory);
-bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory);
+bm_result __real_bm_sandbox_enter(bm_process process);
+bm_result __wrap_bm_sandbox_enter(bm_process process);
+bm_result __real_bm_store_open(const char *path, bool create, bm_store **store);
+bm_result __wrap_bm_store_open(const char *path, bool create, bm_store **store);
 bm_result __real_bm_sandbox_enter_monitor(void);
 bm_result __wrap_bm_sandbox_enter_monitor(void);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
@@ -43,7 +46,6 @@ static struct {
 static const char *const end_names[] = {[NOT_TRIED] = "-",
                                         [KILLED] = "killed",
                                         [REFUSED] = "refused",
-                                        [REFUSED_BY_LANDLOCK] = "refused",
                                         [NOTHING_COMES_OF_IT] = "nothing"};
 
 static const char *name_of(bm_process process)
@@ -57,8 +59,6 @@ static bool is_tried(const escape_way *way, bm_process process)
     if (way->loose)
         return false;
 #endif
-    if (way->ends[process] == REFUSED_BY_LANDLOCK)
-        return bm_sandbox_has_landlock();
     return way->ends[process] != NOT_TRIED;
 }
 
@@ -99,14 +99,14 @@ static void obey(void)
 }
 
 /* What an attacker would bring along, or find. */
-static void set_scene(bm_process process, const char *directory)
+static void set_scene(bm_process process)
 {
     escape_scene *scene = &guest.scene;
 
     scene->process = process;
     scene->monitor = getppid();
-    scene->directory = directory == NULL ? "/" : directory;
-    (void)snprintf(scene->key, sizeof(scene->key), "%s/../keys/ca.key", scene->directory);
+    if (scene->key[0] == 0)
+        (void)snprintf(scene->key, sizeof(scene->key), "/etc/passwd");
     (void)snprintf(scene->victim, sizeof(scene->victim), "/proc/%d/mem", (int)scene->monitor);
     scene->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     scene->file = memfd_create("escape", MFD_CLOEXEC);
@@ -133,7 +133,7 @@ bm_result __wrap_bm_sandbox_enter_monitor(void)
     bm_result result;
 
     if (path != NULL) {
-        set_scene(ESCAPE_MONITOR, NULL);
+        set_scene(ESCAPE_MONITOR);
         map_orders(path);
     }
     result = __real_bm_sandbox_enter_monitor();
@@ -149,18 +149,25 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
     return __real_waitpid(pid, status, options);
 }
 
-bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory)
+/* The ledger learns here where the state directory is. */
+bm_result __wrap_bm_store_open(const char *path, bool create, bm_store **store)
 {
-    static char kept[400];
+    const char *name = strrchr(path, '/');
+
+    (void)snprintf(guest.scene.key, sizeof(guest.scene.key), "%.*s/../keys/ca.key", name == NULL ? 0 : (int)(name - path), path);
+    return __real_bm_store_open(path, create, store);
+}
+
+bm_result __wrap_bm_sandbox_enter(bm_process process)
+{
     const char *path = getenv(ESCAPE_ENVIRONMENT);
     bm_result result;
 
     if (path != NULL) {
-        (void)snprintf(kept, sizeof(kept), "%s", directory == NULL ? "" : directory);
-        set_scene(process, directory == NULL ? NULL : kept);
+        set_scene(process);
         map_orders(path);
     }
-    result = __real_bm_sandbox_enter(process, directory);
+    result = __real_bm_sandbox_enter(process);
     guest.confined = result.code == BM_OK && guest.page != NULL;
     return result;
 }

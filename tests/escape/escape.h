@@ -23,8 +23,7 @@
 typedef struct {
     bm_process process;
     pid_t monitor;         /* or another that is not to be harmed: the monitor's own parent */
-    const char *directory; /* the ledger's; "/" in the others */
-    char key[512];         /* a sealed key beside that directory */
+    char key[512];         /* a sealed key, where the ledger finds it */
     char victim[64];       /* the monitor's memory, by its name in /proc */
     int tcp;               /* a socket that is not connected */
     int file;              /* a file without a name */
@@ -38,7 +37,6 @@ typedef enum {
     NOT_TRIED = 0, /* it is what the process is for, or it has nothing to try this with */
     KILLED,        /* by the kernel */
     REFUSED,       /* an error */
-    REFUSED_BY_LANDLOCK,
     NOTHING_COMES_OF_IT /* messages that are ignored */
 } escape_end;
 

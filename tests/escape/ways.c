@@ -46,6 +46,9 @@ WAY(way_openat2, SYS_openat2, AT_FDCWD, "/etc/passwd", scene->page, 24)
 WAY(way_open_by_handle, SYS_open_by_handle_at, AT_FDCWD, scene->page, O_RDONLY)
 WAY(way_readdir, SYS_getdents64, scene->file, scene->page, ESCAPE_PAGE_SIZE)
 WAY(way_mkdir, SYS_mkdirat, AT_FDCWD, "/tmp/birthmarkd-escape", 0700)
+WAY(way_unlink, SYS_unlink, "/nonexistent/a")
+WAY(way_unlinkat, SYS_unlinkat, AT_FDCWD, "/nonexistent/a", 0)
+WAY(way_open, SYS_open, scene->key, O_RDONLY)
 WAY(way_rename, SYS_renameat2, AT_FDCWD, "/nonexistent/a", AT_FDCWD, "/nonexistent/b", 0)
 WAY(way_link, SYS_linkat, AT_FDCWD, "/nonexistent/a", AT_FDCWD, "/nonexistent/b", 0)
 WAY(way_symlink, SYS_symlinkat, "a", AT_FDCWD, "/nonexistent/b")
@@ -191,22 +194,24 @@ WAY(way_ioperm, SYS_ioperm, 0, 1, 1)
 #define NOWHERE {[BM_PROCESS_SERVER] = KILLED, [BM_PROCESS_LEDGER] = KILLED, [BM_PROCESS_KEEPER] = KILLED}
 /* Nor in the monitor, which is not ended for it. */
 #define NOBODY {[BM_PROCESS_SERVER] = KILLED, [BM_PROCESS_LEDGER] = KILLED, [BM_PROCESS_KEEPER] = KILLED, [ESCAPE_MONITOR] = REFUSED}
-/* What the ledger may do, but not there. */
+/* What SQLite tries in the ledger: an error, after which it goes on. */
 #define LEDGER_REFUSED {[BM_PROCESS_SERVER] = KILLED, [BM_PROCESS_LEDGER] = REFUSED, [BM_PROCESS_KEEPER] = KILLED}
-#define LEDGER_CONFINED {[BM_PROCESS_SERVER] = KILLED, [BM_PROCESS_LEDGER] = REFUSED_BY_LANDLOCK, [BM_PROCESS_KEEPER] = KILLED}
 #define LEDGER_ALONE {[BM_PROCESS_SERVER] = KILLED, [BM_PROCESS_KEEPER] = KILLED}
 #define SERVER_ALONE {[BM_PROCESS_LEDGER] = KILLED, [BM_PROCESS_KEEPER] = KILLED}
 #define NOT_THE_SERVER SERVER_ALONE
 
 const escape_way escape_ways[] = {
-    {"open-to-read", way_open_read, LEDGER_CONFINED, true, NULL},
-    {"open-to-write", way_open_write, LEDGER_CONFINED, false, NULL},
-    {"open-a-key", way_open_key, LEDGER_CONFINED, true, NULL},
-    {"open-anothers-memory", way_open_memory, LEDGER_REFUSED, true, NULL},
+    {"open-to-read", way_open_read, LEDGER_REFUSED, true, "errno=13"},
+    {"open-to-write", way_open_write, LEDGER_REFUSED, false, "errno=13"},
+    {"open-a-key", way_open_key, LEDGER_REFUSED, true, "errno=13"},
+    {"open-anothers-memory", way_open_memory, LEDGER_REFUSED, true, "errno=13"},
     {"openat2", way_openat2, NOWHERE, false, NULL},
     {"open-by-handle", way_open_by_handle, NOBODY, false, NULL},
     {"list-a-directory", way_readdir, NOWHERE, false, NULL},
     {"make-a-directory", way_mkdir, NOWHERE, false, NULL},
+    {"remove", way_unlink, LEDGER_REFUSED, false, "errno=13"},
+    {"remove-by-directory", way_unlinkat, LEDGER_REFUSED, false, "errno=13"},
+    {"open-the-old-way", way_open, LEDGER_REFUSED, true, "errno=13"},
     {"rename", way_rename, NOWHERE, false, NULL},
     {"link", way_link, NOWHERE, false, NULL},
     {"symlink", way_symlink, NOWHERE, false, NULL},

@@ -30,8 +30,8 @@ typedef struct {
 } row;
 
 int birthmarkd_main(int argc, char **argv);
-bm_result __real_bm_sandbox_enter(bm_process process, const char *directory);
-bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory);
+bm_result __real_bm_sandbox_enter(bm_process process);
+bm_result __wrap_bm_sandbox_enter(bm_process process);
 int __real_execve(const char *path, char *const arguments[], char *const environment[]);
 int __wrap_execve(const char *path, char *const arguments[], char *const environment[]);
 void *__libc_malloc(size_t size);
@@ -155,7 +155,7 @@ const char *__wrap_json_object_to_json_string_ext(struct json_object *json, int 
     return text;
 }
 
-bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory)
+bm_result __wrap_bm_sandbox_enter(bm_process process)
 {
     const char *path = getenv(VARIABLE);
     bm_result result;
@@ -173,7 +173,7 @@ bm_result __wrap_bm_sandbox_enter(bm_process process, const char *directory)
         rows = page;
         (void)backtrace(frames, 1); /* loads what it needs */
     }
-    result = __real_bm_sandbox_enter(process, directory);
+    result = __real_bm_sandbox_enter(process);
     if (result.code == BM_OK && rows != NULL) {
         rows[process].pid = getpid();
         mine = &rows[process];
