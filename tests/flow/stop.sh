@@ -28,7 +28,7 @@ ended() {
     wait "${LAB_PID[paused]}" || lab_die "no good reply: $(cat "$LAB/said" "$LAB/paused.log")"
     unset 'LAB_PID[paused]' 'LAB_PID[server-one]'
     grep -q '^200' "$LAB/said"
-    [[ -s $LAB/$1/device.crt ]]
+    grep -q "BEGIN CERTIFICATE" "$LAB/$1/answer.json"
     wait "$pid" || rc=$?
     ((rc == 0)) || lab_die "birthmarkd ended with $rc"
     : >"$LAB/server-one.log"

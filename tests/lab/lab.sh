@@ -12,11 +12,13 @@
 #   lab_server NAME [CA] [options]       a birthmarkd for that CA; ${LAB_URL[NAME]} is its address
 #   lab_enroll TPM SERVER SERIAL [...]   birthmark enroll, state directory $LAB/id-SERIAL unless --state is given
 #
-# The programs are taken from BIRTHMARK, BIRTHMARKD, BIRTHMARKCTL and BIRTHMARK_SWARM.
+# The programs are taken from BIRTHMARK, BIRTHMARKD, BIRTHMARKCTL and BIRTHMARK_SWARM; LAB_CLIENT is http/client.c.
 
 set -Eeuo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C
+# What Debian's packages installed (tools/packages), whatever else a machine has by the same names.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 umask 077
 
 # What a sanitizer finds must not look like a program's own failure.
@@ -24,7 +26,7 @@ export ASAN_OPTIONS=exitcode=199:abort_on_error=0:detect_stack_use_after_return=
 export LSAN_OPTIONS=exitcode=199 UBSAN_OPTIONS=exitcode=199:halt_on_error=1:print_stacktrace=1
 
 LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-LAB_CLIENT=$LAB_HERE/client
+export LAB_CLIENT=${LAB_CLIENT:-lab-client}
 : "${BIRTHMARK:=birthmark}" "${BIRTHMARKD:=birthmarkd}" "${BIRTHMARKCTL:=birthmarkctl}" "${BIRTHMARK_SWARM:=birthmark-swarm}"
 declare -A LAB_PID=() LAB_URL=() LAB_CA_OF=()
 LAB=
