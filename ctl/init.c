@@ -57,15 +57,16 @@ static BM_RESULT make_keys(making *m)
     BM_AUTO_BUF tls_private = BM_BUF_EMPTY;
     BM_AUTO_BUF line = BM_BUF_EMPTY;
     bm_bytes passphrase = bm_buf_view(&m->passphrase);
+    bm_cipher_passphrase kind = m->generated ? BM_CIPHER_RANDOM : BM_CIPHER_CHOSEN;
     const bm_ctl_place *place = &m->place;
 
-    BM_TRY(bm_keys_file_seal_ca(passphrase, m->ca.key, &ca));
+    BM_TRY(bm_keys_file_seal_ca(passphrase, kind, m->ca.key, &ca));
     BM_TRY(bm_ctl_place_make(place, BM_STATE_CA_KEY, 0600, bm_buf_view(&ca)));
-    BM_TRY(bm_keys_file_new_ticket(passphrase, &ticket));
+    BM_TRY(bm_keys_file_new_ticket(passphrase, kind, &ticket));
     BM_TRY(bm_ctl_place_make(place, BM_STATE_TICKET_KEY, 0600, bm_buf_view(&ticket)));
     BM_TRY(bm_pkey_generate(BM_KEY_ECC256, &m->tls_key));
     BM_TRY(bm_pkey_put_private(&tls_private, m->tls_key));
-    BM_TRY(bm_cipher_seal(passphrase, BM_KEYS_LABEL_TLS, bm_buf_view(&tls_private), &tls));
+    BM_TRY(bm_cipher_seal(passphrase, kind, BM_KEYS_LABEL_TLS, bm_buf_view(&tls_private), &tls));
     BM_TRY(bm_ctl_place_make(place, BM_STATE_TLS_KEY, 0600, bm_buf_view(&tls)));
     if (!m->generated)
         return bm_ok();

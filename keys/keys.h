@@ -5,6 +5,7 @@
 #ifndef BM_KEYS_KEYS_H
 #define BM_KEYS_KEYS_H
 
+#include "crypto/cipher.h"
 #include "crypto/pkey.h"
 
 #define BM_TICKET_KEY_SIZE 32
@@ -50,10 +51,10 @@ void bm_keys_freep(bm_keys **keys);
  */
 BM_RESULT bm_keys_file_open(bm_bytes passphrase, bm_bytes ca_key, bm_bytes ticket_keys, bm_keys **keys);
 
-/* Appends a sealed CA key. */
-BM_RESULT bm_keys_file_seal_ca(bm_bytes passphrase, const bm_pkey *key, bm_buf *sealed);
+/* Appends a sealed CA key; see bm_cipher_seal. */
+BM_RESULT bm_keys_file_seal_ca(bm_bytes passphrase, bm_cipher_passphrase kind, const bm_pkey *key, bm_buf *sealed);
 
 /* Appends a sealed ticket file with one new random key; its id is random too (so that CAs' ids differ) and never zero. */
-BM_RESULT bm_keys_file_new_ticket(bm_bytes passphrase, bm_buf *sealed);
+BM_RESULT bm_keys_file_new_ticket(bm_bytes passphrase, bm_cipher_passphrase kind, bm_buf *sealed);
 
 #endif

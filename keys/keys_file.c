@@ -153,15 +153,15 @@ BM_RESULT bm_keys_file_open(bm_bytes passphrase, bm_bytes ca_key, bm_bytes ticke
     return bm_ok();
 }
 
-BM_RESULT bm_keys_file_seal_ca(bm_bytes passphrase, const bm_pkey *key, bm_buf *sealed)
+BM_RESULT bm_keys_file_seal_ca(bm_bytes passphrase, bm_cipher_passphrase kind, const bm_pkey *key, bm_buf *sealed)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
 
     BM_TRY(bm_pkey_put_private(&der, key));
-    return bm_cipher_seal(passphrase, BM_KEYS_LABEL_CA, bm_buf_view(&der), sealed);
+    return bm_cipher_seal(passphrase, kind, BM_KEYS_LABEL_CA, bm_buf_view(&der), sealed);
 }
 
-BM_RESULT bm_keys_file_new_ticket(bm_bytes passphrase, bm_buf *sealed)
+BM_RESULT bm_keys_file_new_ticket(bm_bytes passphrase, bm_cipher_passphrase kind, bm_buf *sealed)
 {
     BM_AUTO_BUF row = BM_BUF_EMPTY;
     uint8_t *bytes;
@@ -170,5 +170,5 @@ BM_RESULT bm_keys_file_new_ticket(bm_bytes passphrase, bm_buf *sealed)
     do {
         BM_TRY(bm_random(bytes, TICKET_ROW_SIZE));
     } while (bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 0 && bytes[3] == 0);
-    return bm_cipher_seal(passphrase, BM_KEYS_LABEL_TICKET, bm_buf_view(&row), sealed);
+    return bm_cipher_seal(passphrase, kind, BM_KEYS_LABEL_TICKET, bm_buf_view(&row), sealed);
 }

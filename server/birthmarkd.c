@@ -16,7 +16,7 @@ const char *__ubsan_default_options(void);
 /* The processes have no environment to take options from; and none of them may be traced, which looking for leaks would need. */
 const char *__asan_default_options(void)
 {
-    return "detect_leaks=0";
+    return "detect_leaks=0:malloc_context_size=12";
 }
 
 const char *__ubsan_default_options(void)

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROBE_SIZE ((size_t)40 << 20) /* scrypt's 32 MiB, and some */
+#define PROBE_SIZE ((size_t)40 << 20) /* scrypt's 32 MiB for a passphrase that somebody chose, and some */
 
 static const char *const names[BM_PROCESS_COUNT] = {
     [BM_PROCESS_SERVER] = "server",

@@ -12,12 +12,13 @@
 #define TAG_SIZE 16
 #define AES256_SIZE 32
 #define SECRET_MAX 65536
-#define SCRYPT_N (UINT64_C(1) << 15)
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 #define SCRYPT_MEMORY (UINT64_C(64) << 20) /* a bound for OpenSSL; N and r need 32 MiB */
 
-static const uint8_t magic[8] = {'B', 'M', 'S', 'E', 'A', 'L', '1', 0};
+/* By the kind of passphrase. */
+static const uint8_t magic[2][8] = {{'B', 'M', 'S', 'E', 'A', 'L', '1', 0}, {'B', 'M', 'S', 'E', 'A', 'L', '2', 0}};
+static const uint64_t scrypt_n[2] = {UINT64_C(1) << 15, UINT64_C(1) << 10};
 
 typedef struct {
     uint8_t bytes[AES256_SIZE];
@@ -76,9 +77,9 @@ BM_RESULT bm_cipher_cfb_decrypt(bm_bytes key, bm_bytes in, bm_buf *out)
     return run_cfb(key, DECRYPT, in, out);
 }
 
-static BM_RESULT derive_key(bm_bytes passphrase, const uint8_t salt[SALT_SIZE], aes_key *key)
+static BM_RESULT derive_key(bm_bytes passphrase, bm_cipher_passphrase kind, const uint8_t salt[SALT_SIZE], aes_key *key)
 {
-    if (!EVP_PBE_scrypt((const char *)passphrase.data, passphrase.size, salt, SALT_SIZE, SCRYPT_N, SCRYPT_R, SCRYPT_P,
+    if (!EVP_PBE_scrypt((const char *)passphrase.data, passphrase.size, salt, SALT_SIZE, scrypt_n[kind], SCRYPT_R, SCRYPT_P,
                         SCRYPT_MEMORY, key->bytes, sizeof(key->bytes)))
         return bm_evp_error(BM_E_INTERNAL, "scrypt failed");
     return bm_ok();
@@ -118,7 +119,7 @@ static BM_RESULT put_sealed(bm_buf *out, const aes_key *key, const uint8_t nonce
     return bm_buf_put(out, BM_BYTES_ARRAY(tag));
 }
 
-BM_RESULT bm_cipher_seal(bm_bytes passphrase, const char *label, bm_bytes secret, bm_buf *out)
+BM_RESULT bm_cipher_seal(bm_bytes passphrase, bm_cipher_passphrase kind, const char *label, bm_bytes secret, bm_buf *out)
 {
     BM_AUTO_BUF made = BM_BUF_EMPTY;
     BM_AUTO(wipe_key) aes_key key;
@@ -128,8 +129,8 @@ BM_RESULT bm_cipher_seal(bm_bytes passphrase, const char *label, bm_bytes secret
     BM_CHECK(secret.size <= SECRET_MAX, BM_E_INTERNAL, "too much to seal");
     BM_TRY(bm_random(salt, sizeof(salt)));
     BM_TRY(bm_random(nonce, sizeof(nonce)));
-    BM_TRY(derive_key(passphrase, salt, &key));
-    BM_TRY(bm_buf_put(&made, BM_BYTES_ARRAY(magic)));
+    BM_TRY(derive_key(passphrase, kind, salt, &key));
+    BM_TRY(bm_buf_put(&made, BM_BYTES_ARRAY(magic[kind])));
     BM_TRY(bm_buf_put(&made, BM_BYTES_ARRAY(salt)));
     BM_TRY(bm_buf_put(&made, BM_BYTES_ARRAY(nonce)));
     BM_TRY(bm_buf_put_u32(&made, (uint32_t)secret.size));
@@ -139,6 +140,7 @@ BM_RESULT bm_cipher_seal(bm_bytes passphrase, const char *label, bm_bytes secret
 
 /* The fields of an envelope. */
 typedef struct {
+    bm_cipher_passphrase kind;
     uint8_t salt[SALT_SIZE];
     uint8_t nonce[NONCE_SIZE];
     bm_bytes ciphertext;
@@ -150,8 +152,9 @@ static BM_RESULT parse_envelope(bm_bytes sealed, envelope *parsed)
     bm_cursor cursor = bm_cursor_of(sealed);
     bm_bytes found;
 
-    BM_TRY(bm_cursor_take(&cursor, sizeof(magic), &found));
-    BM_CHECK(bm_bytes_equal(found, BM_BYTES_ARRAY(magic)), BM_E_MALFORMED, "not a sealed key");
+    BM_TRY(bm_cursor_take(&cursor, sizeof(magic[0]), &found));
+    parsed->kind = bm_bytes_equal(found, BM_BYTES_ARRAY(magic[BM_CIPHER_RANDOM])) ? BM_CIPHER_RANDOM : BM_CIPHER_CHOSEN;
+    BM_CHECK(bm_bytes_equal(found, BM_BYTES_ARRAY(magic[parsed->kind])), BM_E_MALFORMED, "not a sealed key");
     BM_TRY(bm_cursor_copy(&cursor, parsed->salt, sizeof(parsed->salt)));
     BM_TRY(bm_cursor_copy(&cursor, parsed->nonce, sizeof(parsed->nonce)));
     BM_TRY(bm_cursor_sized32(&cursor, SECRET_MAX, &parsed->ciphertext));
@@ -187,7 +190,7 @@ BM_RESULT bm_cipher_unseal(bm_bytes passphrase, const char *label, bm_bytes seal
     envelope parsed;
 
     BM_TRY(bm_result_as(parse_envelope(sealed, &parsed), BM_E_KEY_INVALID));
-    BM_TRY(derive_key(passphrase, parsed.salt, &key));
+    BM_TRY(derive_key(passphrase, parsed.kind, parsed.salt, &key));
     BM_TRY(open_envelope(&parsed, &key, label, &plain));
     return bm_buf_put(secret, bm_buf_view(&plain));
 }

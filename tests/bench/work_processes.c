@@ -55,8 +55,8 @@ static void begin_keeper(work_processes *w, bm_pkey *key, bm_buf *certificate)
     BM_AUTO_BUF ticket_keys = BM_BUF_EMPTY;
 
     WORK_OK(bm_ca_self_signed(key, &options, certificate));
-    WORK_OK(bm_keys_file_seal_ca(passphrase, key, &ca_key));
-    WORK_OK(bm_keys_file_new_ticket(passphrase, &ticket_keys));
+    WORK_OK(bm_keys_file_seal_ca(passphrase, BM_CIPHER_RANDOM, key, &ca_key));
+    WORK_OK(bm_keys_file_new_ticket(passphrase, BM_CIPHER_RANDOM, &ticket_keys));
     WORK_OK(bm_keeper_requests_init(&w->keeper, passphrase, bm_buf_view(&ca_key), bm_buf_view(&ticket_keys), bm_buf_view(certificate)));
 }
 

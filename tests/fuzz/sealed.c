@@ -1,7 +1,7 @@
 /*
  * bm_cipher_unseal (crypto/cipher.h), bm_keys_file_open (keys/keys.h), bm_pkey_from_private (crypto/pkey.h): the sealed key files, as somebody
  * who can write them may leave them. The first byte says what the rest is: a private key; a sealed file; the rows of a ticket file or the CA's
- * key, to be sealed with the right passphrase. (scrypt makes all but the first slow.)
+ * key, to be sealed with the right passphrase.
  */
 #include "world.h"
 
@@ -47,10 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (what == 1) {
         open_keys(world_sealed_ca_key(), rest);
     } else if (what == 2) {
-        FUZZ_OK(bm_cipher_seal(bm_bytes_str("fuzz"), BM_KEYS_LABEL_TICKET, rest, &sealed));
+        FUZZ_OK(bm_cipher_seal(bm_bytes_str("fuzz"), BM_CIPHER_RANDOM, BM_KEYS_LABEL_TICKET, rest, &sealed));
         open_keys(world_sealed_ca_key(), bm_buf_view(&sealed));
     } else {
-        FUZZ_OK(bm_cipher_seal(bm_bytes_str("fuzz"), BM_KEYS_LABEL_CA, rest, &sealed));
+        FUZZ_OK(bm_cipher_seal(bm_bytes_str("fuzz"), BM_CIPHER_RANDOM, BM_KEYS_LABEL_CA, rest, &sealed));
         open_keys(bm_buf_view(&sealed), world_sealed_ticket_keys());
     }
     return 0;

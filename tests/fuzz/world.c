@@ -87,7 +87,7 @@ bm_bytes world_sealed_ca_key(void)
     static bm_buf sealed;
 
     if (sealed.size == 0)
-        FUZZ_OK(bm_keys_file_seal_ca(bm_bytes_str("fuzz"), world_key(WORLD_CA), &sealed));
+        FUZZ_OK(bm_keys_file_seal_ca(bm_bytes_str("fuzz"), BM_CIPHER_RANDOM, world_key(WORLD_CA), &sealed));
     return bm_buf_view(&sealed);
 }
 
@@ -99,7 +99,7 @@ bm_bytes world_sealed_ticket_keys(void)
     FUZZ_OK(bm_buf_put_u32(&row, WORLD_TICKET_KEY_ID));
     FUZZ_OK(bm_buf_put(&row, BM_BYTES_ARRAY(ticket_key)));
     if (sealed.size == 0)
-        FUZZ_OK(bm_cipher_seal(bm_bytes_str("fuzz"), BM_KEYS_LABEL_TICKET, bm_buf_view(&row), &sealed));
+        FUZZ_OK(bm_cipher_seal(bm_bytes_str("fuzz"), BM_CIPHER_RANDOM, BM_KEYS_LABEL_TICKET, bm_buf_view(&row), &sealed));
     return bm_buf_view(&sealed);
 }
 

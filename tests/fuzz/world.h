@@ -35,7 +35,7 @@ bm_profile world_profile(void);
 /* The identity CA's certificate, self-signed by WORLD_CA; appended. */
 void world_put_ca(bm_buf *der);
 
-/* Its sealed keys under the passphrase "fuzz", made once: scrypt is slow. Views of the world's. */
+/* Its sealed keys under the passphrase "fuzz", made once. Views of the world's. */
 bm_bytes world_sealed_ca_key(void);
 bm_bytes world_sealed_ticket_keys(void);
 

@@ -72,19 +72,36 @@ static void cfb_keys_of_other_sizes_are_refused(void **state)
 
 static void a_sealed_secret_opens_with_its_passphrase_and_label(void **state)
 {
+    static const char *const magic[] = {[BM_CIPHER_CHOSEN] = "BMSEAL1", [BM_CIPHER_RANDOM] = "BMSEAL2"};
     const bm_bytes passphrase = bm_bytes_str("correct horse");
     const bm_bytes secrets[] = {bm_bytes_str("the secret"), bm_bytes_of(NULL, 0)};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
+        bm_cipher_passphrase kind = i < 2 ? BM_CIPHER_CHOSEN : BM_CIPHER_RANDOM;
         BM_AUTO_BUF sealed = BM_BUF_EMPTY;
         BM_AUTO_BUF opened = BM_BUF_EMPTY;
 
-        assert_ok(bm_cipher_seal(passphrase, "ca-key", secrets[i], &sealed));
-        assert_int_equal(sealed.size, 8 + 16 + 12 + 4 + secrets[i].size + 16);
-        assert_memory_equal(sealed.data, "BMSEAL1\0", 8);
+        assert_ok(bm_cipher_seal(passphrase, kind, "ca-key", secrets[i % 2], &sealed));
+        assert_int_equal(sealed.size, 8 + 16 + 12 + 4 + secrets[i % 2].size + 16);
+        assert_memory_equal(sealed.data, magic[kind], 8);
         assert_ok(bm_cipher_unseal(passphrase, "ca-key", bm_buf_view(&sealed), &opened));
-        assert_bytes(bm_buf_view(&opened), secrets[i]);
+        assert_bytes(bm_buf_view(&opened), secrets[i % 2]);
+    }
+}
+
+/* Whoever can write the file cannot make guessing cheaper: it only stops to open. */
+static void the_other_kind_of_passphrase_does_not_open_it(void **state)
+{
+    (void)state;
+    for (unsigned kind = BM_CIPHER_CHOSEN; kind <= BM_CIPHER_RANDOM; kind++) {
+        BM_AUTO_BUF sealed = BM_BUF_EMPTY;
+        BM_AUTO_BUF opened = BM_BUF_EMPTY;
+
+        assert_ok(bm_cipher_seal(bm_bytes_str("right"), (bm_cipher_passphrase)kind, "ca-key", bm_bytes_str("secret"), &sealed));
+        sealed.data[6] ^= '1' ^ '2';
+        assert_code(bm_cipher_unseal(bm_bytes_str("right"), "ca-key", bm_buf_view(&sealed), &opened), BM_E_KEY_PASSPHRASE);
+        assert_int_equal(opened.size, 0);
     }
 }
 
@@ -95,8 +112,8 @@ static void two_seals_of_one_secret_have_nothing_in_common(void **state)
     BM_AUTO_BUF b = BM_BUF_EMPTY;
 
     (void)state;
-    assert_ok(bm_cipher_seal(passphrase, "l", bm_bytes_str("0123456789abcdef"), &a));
-    assert_ok(bm_cipher_seal(passphrase, "l", bm_bytes_str("0123456789abcdef"), &b));
+    assert_ok(bm_cipher_seal(passphrase, BM_CIPHER_RANDOM, "l", bm_bytes_str("0123456789abcdef"), &a));
+    assert_ok(bm_cipher_seal(passphrase, BM_CIPHER_RANDOM, "l", bm_bytes_str("0123456789abcdef"), &b));
     assert_memory_not_equal(a.data + 8, b.data + 8, 16);   /* salt */
     assert_memory_not_equal(a.data + 24, b.data + 24, 12); /* nonce */
     assert_memory_not_equal(a.data + 40, b.data + 40, 16); /* ciphertext */
@@ -108,7 +125,7 @@ static void another_passphrase_or_label_does_not_open_it(void **state)
     BM_AUTO_BUF opened = BM_BUF_EMPTY;
 
     (void)state;
-    assert_ok(bm_cipher_seal(bm_bytes_str("right"), "ca-key", bm_bytes_str("secret"), &sealed));
+    assert_ok(bm_cipher_seal(bm_bytes_str("right"), BM_CIPHER_RANDOM, "ca-key", bm_bytes_str("secret"), &sealed));
     assert_code(bm_cipher_unseal(bm_bytes_str("wrong"), "ca-key", bm_buf_view(&sealed), &opened), BM_E_KEY_PASSPHRASE);
     assert_code(bm_cipher_unseal(bm_bytes_str(""), "ca-key", bm_buf_view(&sealed), &opened), BM_E_KEY_PASSPHRASE);
     assert_code(bm_cipher_unseal(bm_bytes_str("right"), "ticket-key", bm_buf_view(&sealed), &opened), BM_E_KEY_PASSPHRASE);
@@ -121,7 +138,7 @@ static void an_empty_passphrase_does_not_seal(void **state)
     BM_AUTO_BUF sealed = BM_BUF_EMPTY;
 
     (void)state;
-    assert_code(bm_cipher_seal(bm_bytes_of(NULL, 0), "ca-key", bm_bytes_str("secret"), &sealed), BM_E_KEY_PASSPHRASE);
+    assert_code(bm_cipher_seal(bm_bytes_of(NULL, 0), BM_CIPHER_RANDOM, "ca-key", bm_bytes_str("secret"), &sealed), BM_E_KEY_PASSPHRASE);
     assert_int_equal(sealed.size, 0);
 }
 
@@ -139,7 +156,7 @@ static void what_is_not_an_envelope_is_refused(void **state)
     BM_AUTO_BUF sealed = BM_BUF_EMPTY;
 
     (void)state;
-    assert_ok(bm_cipher_seal(bm_bytes_str("p"), "l", bm_bytes_str("secret"), &sealed));
+    assert_ok(bm_cipher_seal(bm_bytes_str("p"), BM_CIPHER_RANDOM, "l", bm_bytes_str("secret"), &sealed));
     vector_each_length(bm_buf_view(&sealed), must_not_be_an_envelope, NULL);
     for (size_t at = 0; at < 8; at++) { /* magic */
         sealed.data[at] ^= 1;
@@ -153,20 +170,21 @@ static void what_is_not_an_envelope_is_refused(void **state)
     }
 }
 
-/* A bit in each field; scrypt is slow on purpose, so not every bit. */
+/* Every byte but the first ones and the size, which are above. */
 static void changed_bytes_do_not_open(void **state)
 {
-    static const size_t places[] = {8, 35, 40, 46, 61};
     BM_AUTO_BUF sealed = BM_BUF_EMPTY;
     BM_AUTO_BUF opened = BM_BUF_EMPTY;
 
     (void)state;
-    assert_ok(bm_cipher_seal(bm_bytes_str("p"), "l", bm_bytes_str("secret"), &sealed));
+    assert_ok(bm_cipher_seal(bm_bytes_str("p"), BM_CIPHER_RANDOM, "l", bm_bytes_str("secret"), &sealed));
     assert_int_equal(sealed.size, 62);
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        sealed.data[places[i]] ^= 0x10;
+    for (size_t at = 8; at < sealed.size; at++) {
+        if (at >= 36 && at < 40)
+            continue;
+        sealed.data[at] ^= 0x10;
         assert_code(bm_cipher_unseal(bm_bytes_str("p"), "l", bm_buf_view(&sealed), &opened), BM_E_KEY_PASSPHRASE);
-        sealed.data[places[i]] ^= 0x10;
+        sealed.data[at] ^= 0x10;
     }
     assert_int_equal(opened.size, 0);
 }
@@ -178,6 +196,7 @@ int main(void)
         cmocka_unit_test(cfb_keeps_any_length_and_appends),
         cmocka_unit_test(cfb_keys_of_other_sizes_are_refused),
         cmocka_unit_test(a_sealed_secret_opens_with_its_passphrase_and_label),
+        cmocka_unit_test(the_other_kind_of_passphrase_does_not_open_it),
         cmocka_unit_test(two_seals_of_one_secret_have_nothing_in_common),
         cmocka_unit_test(another_passphrase_or_label_does_not_open_it),
         cmocka_unit_test(an_empty_passphrase_does_not_seal),

@@ -77,8 +77,8 @@ static int begin(void **state)
     fixture *f = test_calloc(1, sizeof(*f));
 
     assert_ok(make_ca("Test CA", NOW + 1000000, &f->ca_key, &f->ca_der));
-    assert_ok(bm_keys_file_seal_ca(bm_bytes_str(passphrase), f->ca_key, &f->ca_sealed));
-    assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), &f->ticket_sealed));
+    assert_ok(bm_keys_file_seal_ca(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, f->ca_key, &f->ca_sealed));
+    assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, &f->ticket_sealed));
     assert_ok(bm_keeper_requests_init(&f->keeper, bm_bytes_str(passphrase), bm_buf_view(&f->ca_sealed), bm_buf_view(&f->ticket_sealed),
                                       bm_buf_view(&f->ca_der)));
     assert_ok(bm_pkey_generate(BM_KEY_ECC256, &f->ik));
@@ -246,7 +246,7 @@ static void the_ticket_of_another_ca_is_refused(void **state)
     BM_AUTO_BUF tbs = BM_BUF_EMPTY;
     fixture other = {.fields = f->fields};
 
-    assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), &sealed));
+    assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, &sealed));
     assert_ok(bm_keeper_requests_init(&other.keeper, bm_bytes_str(passphrase), bm_buf_view(&f->ca_sealed), bm_buf_view(&sealed),
                                       bm_buf_view(&f->ca_der)));
     other.fields.key_id = 0;

@@ -34,8 +34,8 @@ static int seal_files(void **state)
     (void)state;
     assert_ok(bm_pkey_generate(BM_KEY_ECC256, &key));
     assert_ok(bm_pkey_public(key, &files.public_key));
-    assert_ok(bm_keys_file_seal_ca(passphrase(), key, &files.ca));
-    assert_ok(bm_keys_file_new_ticket(passphrase(), &files.tickets));
+    assert_ok(bm_keys_file_seal_ca(passphrase(), BM_CIPHER_RANDOM, key, &files.ca));
+    assert_ok(bm_keys_file_new_ticket(passphrase(), BM_CIPHER_RANDOM, &files.tickets));
     return 0;
 }
 
@@ -84,7 +84,7 @@ static void the_ca_key_signs_as_its_certificate_says(void **state)
     check_signs(bm_buf_view(&files.ca), &files.public_key);
     assert_ok(bm_pkey_generate(BM_KEY_RSA3072, &rsa));
     assert_ok(bm_pkey_public(rsa, &made));
-    assert_ok(bm_keys_file_seal_ca(passphrase(), rsa, &ca));
+    assert_ok(bm_keys_file_seal_ca(passphrase(), BM_CIPHER_RANDOM, rsa, &ca));
     check_signs(bm_buf_view(&ca), &made);
 }
 
@@ -102,7 +102,7 @@ static void a_ticket_is_hmac_sha256_under_the_key_of_its_number(void **state)
     assert_ok(bm_buf_put_str(&rows, "the first key has 32 characters."));
     assert_ok(bm_buf_put_u32(&rows, 9));
     assert_ok(bm_buf_put_str(&rows, "the second has 32 characters too"));
-    assert_ok(bm_cipher_seal(passphrase(), BM_KEYS_LABEL_TICKET, bm_buf_view(&rows), &tickets));
+    assert_ok(bm_cipher_seal(passphrase(), BM_CIPHER_RANDOM, BM_KEYS_LABEL_TICKET, bm_buf_view(&rows), &tickets));
     assert_ok(bm_keys_file_open(passphrase(), bm_buf_view(&files.ca), bm_buf_view(&tickets), &keys));
     assert_int_equal(bm_keys_ticket_key_id(keys), 9);
     assert_ok(bm_keys_ticket_mac(keys, 7, message, mac));
@@ -122,7 +122,7 @@ static void new_ticket_keys_differ_and_their_number_is_not_zero(void **state)
     BM_AUTO_BUF b = BM_BUF_EMPTY;
 
     (void)state;
-    assert_ok(bm_keys_file_new_ticket(passphrase(), &second));
+    assert_ok(bm_keys_file_new_ticket(passphrase(), BM_CIPHER_RANDOM, &second));
     assert_ok(bm_cipher_unseal(passphrase(), BM_KEYS_LABEL_TICKET, bm_buf_view(&files.tickets), &a));
     assert_ok(bm_cipher_unseal(passphrase(), BM_KEYS_LABEL_TICKET, bm_buf_view(&second), &b));
     assert_int_equal(a.size, 36);
@@ -164,11 +164,11 @@ static void what_is_sealed_but_no_key_does_not_open(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         bm_buf_clear(&sealed);
-        assert_ok(bm_cipher_seal(passphrase(), BM_KEYS_LABEL_TICKET, bm_bytes_of(bad[i].bytes, bad[i].size), &sealed));
+        assert_ok(bm_cipher_seal(passphrase(), BM_CIPHER_RANDOM, BM_KEYS_LABEL_TICKET, bm_bytes_of(bad[i].bytes, bad[i].size), &sealed));
         assert_code(try_open(passphrase(), bm_buf_view(&files.ca), bm_buf_view(&sealed)), BM_E_KEY_INVALID);
     }
     bm_buf_clear(&sealed);
-    assert_ok(bm_cipher_seal(passphrase(), BM_KEYS_LABEL_CA, bm_bytes_str("not a key"), &sealed));
+    assert_ok(bm_cipher_seal(passphrase(), BM_CIPHER_RANDOM, BM_KEYS_LABEL_CA, bm_bytes_str("not a key"), &sealed));
     assert_code(try_open(passphrase(), bm_buf_view(&sealed), bm_buf_view(&files.tickets)), BM_E_KEY_INVALID);
 }
 
