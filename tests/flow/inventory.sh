@@ -16,9 +16,7 @@ lab_server one
 
 # spki TPM EK: SHA-256 of the EK's SubjectPublicKeyInfo, in hex.
 spki() {
-    lab_use_tpm "$1"
-    tpm2_readpublic -Q -c "$LAB/tpm-$1/ek-$2.ctx" -f der -o "$LAB/spki" >/dev/null
-    tpm2_flushcontext -t
+    openssl pkey -pubin -in "$LAB/tpm-$1/ek-$2.pem" -outform DER -out "$LAB/spki"
     sha256sum "$LAB/spki" | cut -d' ' -f1
 }
 hash_of_bare=$(spki bare L-1)

@@ -6,12 +6,19 @@
 lab_ca() {
     local name=$1
     shift
-    if ! "$BIRTHMARKCTL" init --state "$LAB/ca-$name" "$@" >"$LAB/ca-$name-init.log" 2>&1; then
-        lab_die "birthmarkctl init failed for $name"
+    if [[ -n ${LAB_STOCK_SHELF:-} && "$*" != */* ]]; then
+        lab_stocked "$LAB/ca-$name" "ca-${*// /_}" lab_ca_make "$name" "$@"
+    else
+        lab_ca_make "$name" "$@" "$LAB/ca-$name"
     fi
     if [[ -z ${LAB_NO_TRUST:-} ]]; then
         lab_trust "$name" acme
     fi
+}
+
+# lab_ca_make NAME [init options] DIR
+lab_ca_make() {
+    "$BIRTHMARKCTL" init --state "${@: -1}" "${@:2:$#-2}" >"$LAB/ca-$1-init.log" 2>&1 || lab_die "birthmarkctl init failed for $1"
 }
 
 # lab_trust CA VENDOR [CLASS]: the vendor's root and its intermediate become anchors.

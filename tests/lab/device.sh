@@ -105,6 +105,7 @@ lab_activate() {
     lab_use_tpm "$tpm"
     { lab_unhex BADCC0DE00000001; cat "$d/credential_blob" "$d/encrypted_secret"; } >"$d/credential"
     lab_policy_session "$d" "$ek"
+    lab_ek_load "$tpm" "$ek"
     tpm2_activatecredential -Q -c "$(cat "$d/ik.handle")" -C "$LAB/tpm-$tpm/ek-$ek.ctx" -P "session:$d/session" \
         -i "$d/credential" -o "$d/ticket" || rc=$?
     tpm2_flushcontext "$d/session" || true

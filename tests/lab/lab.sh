@@ -13,6 +13,7 @@
 #   lab_enroll TPM SERVER SERIAL [...]   birthmark enroll, state directory $LAB/id-SERIAL unless --state is given
 #
 # The programs are taken from BIRTHMARK, BIRTHMARKD, BIRTHMARKCTL and BIRTHMARK_SWARM; LAB_CLIENT is http/client.c.
+# With LAB_STOCK, a directory, vendors, TPMs and CAs are made once and copied (stock.sh).
 
 set -Eeuo pipefail
 shopt -s inherit_errexit
@@ -22,7 +23,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 umask 077
 
 # What a sanitizer finds must not look like a program's own failure.
-export ASAN_OPTIONS=exitcode=199:abort_on_error=0:detect_stack_use_after_return=1
+export ASAN_OPTIONS=exitcode=199:abort_on_error=0:detect_stack_use_after_return=1:malloc_context_size=12
 export LSAN_OPTIONS=exitcode=199 UBSAN_OPTIONS=exitcode=199:halt_on_error=1:print_stacktrace=1
 
 LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,6 +33,8 @@ declare -A LAB_PID=() LAB_URL=() LAB_CA_OF=()
 LAB=
 LAB_KEEP=${LAB_KEEP:-}
 
+# shellcheck source=tests/lab/stock.sh
+. "$LAB_HERE/stock.sh"
 # shellcheck source=tests/lab/tpm.sh
 . "$LAB_HERE/tpm.sh"
 # shellcheck source=tests/lab/ca.sh
@@ -55,6 +58,7 @@ lab_begin() {
         LAB=$(mktemp -d "${TMPDIR:-/tmp}/bmlab.XXXXXX")
     fi
     export LAB
+    lab_stock_begin
     trap lab_cleanup EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT

@@ -45,8 +45,17 @@ lab_ek_row() {
 
 # lab_vendor NAME: $LAB/vendor-NAME with root.crt, inter.crt (and the keys), and inter.der for chains on the chip.
 lab_vendor() {
-    local d=$LAB/vendor-$1
-    mkdir -p "$d"
+    if [[ -n ${LAB_STOCK_SHELF:-} ]]; then
+        lab_stocked "$LAB/vendor-$1" "vendor-$1" lab_vendor_make "$1"
+    else
+        mkdir -p "$LAB/vendor-$1"
+        lab_vendor_make "$1" "$LAB/vendor-$1"
+    fi
+}
+
+# lab_vendor_make NAME DIR
+lab_vendor_make() {
+    local d=$2
     cat >"$d/ca.cnf" <<END
 [req]
 distinguished_name = dn
@@ -138,7 +147,7 @@ lab_tpm_listens() {
 lab_tpm_start() {
     local d=$LAB/tpm-$1
     mkdir -p "$d"
-    rm -f "$d/sock" "$d/sock.ctrl"
+    rm -f "$d/sock" "$d/sock.ctrl" "$d"/ek-*.ctx
     swtpm socket --tpm2 --tpmstate dir="$d" --server type=unixio,path="$d/sock" \
         --ctrl type=unixio,path="$d/sock.ctrl" --flags not-need-init,startup-clear >"$d/swtpm.log" 2>&1 &
     LAB_PID[tpm-$1]=$!
@@ -183,6 +192,13 @@ lab_ek_make() {
     tpm2_flushcontext -t
 }
 
+# lab_ek_load NAME TEMPLATE: the EK's context, for tpm2-tools, is in $LAB/tpm-NAME/ek-TEMPLATE.ctx.
+lab_ek_load() {
+    if [[ ! -s $LAB/tpm-$1/ek-$2.ctx ]]; then
+        lab_ek_make "$LAB/tpm-$1" "$2"
+    fi
+}
+
 # lab_nv_put INDEX FILE SIZE: an index of the platform, as a factory makes it, readable with its own empty password.
 lab_nv_put() {
     local attr='ppwrite|ppread|ownerread|authread|no_da|platformcreate|writedefine'
@@ -222,6 +238,26 @@ lab_tpm() {
     if [[ ! -d $LAB/vendor-$vendor ]]; then
         lab_vendor "$vendor"
     fi
+    if [[ -n ${LAB_STOCK_SHELF:-} ]]; then
+        lab_stocked "$d" "tpm-$vendor-$eks-$cert-$pad-$prefix-$chain-$persist" lab_tpm_deliver
+        lab_tpm_start "$name"
+        lab_use_tpm "$name"
+    else
+        lab_tpm_make
+    fi
+}
+
+# lab_tpm_deliver DIR: for lab_tpm: makes it, and leaves in DIR what stays when its power is off.
+lab_tpm_deliver() {
+    lab_tpm_make
+    lab_tpm_stop "$name"
+    rm -f "$d"/sock* "$d"/*.ctx "$d"/*.log "$d"/.lock
+    mv "$d"/* "$1"
+    rmdir "$d"
+}
+
+# lab_tpm_make: for lab_tpm, with its variables: the factory.
+lab_tpm_make() {
     lab_tpm_start "$name"
     lab_use_tpm "$name"
     for t in ${eks//,/ }; do
