@@ -1,9 +1,9 @@
 #include "agent/tunnel_helper.h"
 
 #include "agent/identity.h"
+#include "agent/tls_signer.h"
 #include "agent/tunnel_listen.h"
 #include "agent/tunnel_sandbox.h"
-#include "agent/tunnel_signer.h"
 #include "base/text.h"
 #include "program/descriptor.h"
 
@@ -25,7 +25,7 @@
 /* What the helper works with. */
 typedef struct {
     const bm_tunnel_duty *duty;
-    bm_tunnel_signer signer;
+    bm_tls_signer signer;
     int fd;
 } helper_self;
 
@@ -175,7 +175,7 @@ static BM_RESULT resolve(const bm_tunnel_duty *duty, bm_buf *reply)
 static BM_RESULT answer(helper_self *self, bm_bytes ask, bm_buf *reply)
 {
     BM_AUTO_BUF signature = BM_BUF_EMPTY;
-    bm_tunnel_wish wish = {.handle = 0};
+    bm_tls_wish wish = {.handle = 0};
     bm_tunnel_ask type;
 
     BM_TRY(bm_tunnel_message_parse_ask(ask, &type, &wish));
@@ -187,7 +187,7 @@ static BM_RESULT answer(helper_self *self, bm_bytes ask, bm_buf *reply)
     case BM_TUNNEL_ASK_RESOLVE:
         return resolve(self->duty, reply);
     case BM_TUNNEL_ASK_SIGN:
-        BM_TRY(bm_tunnel_signer_sign(&self->signer, &wish, &signature));
+        BM_TRY(bm_tls_signer_sign(&self->signer, &wish, &signature));
         return bm_tunnel_message_put_bytes(reply, bm_buf_view(&signature));
     }
     return bm_fail(BM_E_INTERNAL, "a request that nobody takes");
@@ -198,8 +198,8 @@ static void await(helper_self *self)
 {
     struct pollfd fd = {.fd = self->fd, .events = POLLIN};
 
-    if (bm_tunnel_signer_is_greedy(&self->signer) && poll(&fd, 1, GREEDY_MS) == 0)
-        bm_tunnel_signer_close(&self->signer);
+    if (bm_tls_signer_is_greedy(&self->signer) && poll(&fd, 1, GREEDY_MS) == 0)
+        bm_tls_signer_close(&self->signer);
 }
 
 static BM_RESULT serve(helper_self *self)
@@ -245,7 +245,7 @@ static _Noreturn void be_helper(const bm_tunnel_duty *duty, int fd)
     result = bm_tunnel_sandbox_enter_helper();
     if (result.code == BM_OK)
         result = serve(&self);
-    bm_tunnel_signer_close(&self.signer);
+    bm_tls_signer_close(&self.signer);
     if (duty->leftover != NULL)
         bm_tunnel_listen_remove(duty->leftover);
     _exit(result.code == BM_OK ? 0 : 1);

@@ -1,4 +1,4 @@
-#include "agent/tunnel_key.h"
+#include "agent/tls_key.h"
 
 #include <openssl/bn.h>
 #include <openssl/core.h>
@@ -20,7 +20,7 @@
 /* A key: what was imported; without a hand it is a public key, with which ours is compared. */
 typedef struct {
     bm_pubkey key;
-    const bm_tunnel_key_hand *hand;
+    const bm_tls_key_hand *hand;
 } key_data;
 
 /* One signature. */
@@ -271,9 +271,9 @@ static int sign_begin(void *context, const char *digest, void *key, const OSSL_P
 static int sign_message(void *context, unsigned char *to, size_t *size, size_t room, const unsigned char *message, size_t message_size)
 {
     const signing *self = context;
-    const bm_tunnel_key_hand *hand = self->key->hand;
+    const bm_tls_key_hand *hand = self->key->hand;
     bm_key_type type = self->key->key.type;
-    bm_tunnel_scheme scheme = bm_pubkey_is_ecc(type) ? BM_TUNNEL_ECDSA : self->pss ? BM_TUNNEL_PSS : BM_TUNNEL_PKCS1;
+    bm_tls_scheme scheme = bm_pubkey_is_ecc(type) ? BM_TLS_ECDSA : self->pss ? BM_TLS_PSS : BM_TLS_PKCS1;
     BM_AUTO_BUF signature = BM_BUF_EMPTY;
     bm_digest digest;
 
@@ -335,7 +335,7 @@ static int provider_begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *c
     return 1;
 }
 
-BM_RESULT bm_tunnel_key_open(bm_tunnel_key_library *library)
+BM_RESULT bm_tls_key_open(bm_tls_key_library *library)
 {
     library->ctx = OSSL_LIB_CTX_new();
     if (library->ctx != NULL && OSSL_PROVIDER_add_builtin(library->ctx, PROVIDER, provider_begin) == 1) {
@@ -346,17 +346,17 @@ BM_RESULT bm_tunnel_key_open(bm_tunnel_key_library *library)
     return bm_ok();
 }
 
-void bm_tunnel_key_close(bm_tunnel_key_library *library)
+void bm_tls_key_close(bm_tls_key_library *library)
 {
     if (library->ours != NULL)
         (void)OSSL_PROVIDER_unload(library->ours);
     if (library->usual != NULL)
         (void)OSSL_PROVIDER_unload(library->usual);
     OSSL_LIB_CTX_free(library->ctx);
-    *library = (bm_tunnel_key_library){.ctx = NULL};
+    *library = (bm_tls_key_library){.ctx = NULL};
 }
 
-BM_RESULT bm_tunnel_key_new(OSSL_LIB_CTX *library, const bm_pubkey *key, const bm_tunnel_key_hand *hand, EVP_PKEY **made)
+BM_RESULT bm_tls_key_new(OSSL_LIB_CTX *library, const bm_pubkey *key, const bm_tls_key_hand *hand, EVP_PKEY **made)
 {
     bool rsa = bm_pubkey_is_rsa(key->type);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(library, rsa ? "RSA" : "EC", PROPERTIES);
