@@ -1,10 +1,9 @@
 #include "agent/tunnel_helper.h"
 
-#include "agent/identity.h"
+#include "agent/tls_files.h"
 #include "agent/tls_signer.h"
 #include "agent/tunnel_listen.h"
 #include "agent/tunnel_sandbox.h"
-#include "base/text.h"
 #include "program/descriptor.h"
 
 #include <errno.h>
@@ -15,7 +14,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,47 +26,6 @@ typedef struct {
     bm_tls_signer signer;
     int fd;
 } helper_self;
-
-/* The certificate's file as it is named now: another inode after each renewal. */
-static BM_RESULT take_stamp(const bm_identity *identity, uint8_t stamp[BM_TUNNEL_STAMP_SIZE])
-{
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
-    struct stat file;
-
-    if (identity->fd < 0 || fstatat(identity->fd, "device.crt", &file, 0) != 0)
-        return bm_failf(BM_E_IO, "%s has no device.crt (%s): run 'birthmark enroll', or check --state", identity->path, strerror(errno));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_ino));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_mtim.tv_sec));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_mtim.tv_nsec));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_size));
-    return bm_bytes_copy_exact(bm_buf_view(&bytes), stamp, BM_TUNNEL_STAMP_SIZE);
-}
-
-static BM_RESULT read_needed(const bm_identity *identity, const char *name, bm_buf *out)
-{
-    bool found;
-
-    BM_TRY(bm_identity_read(identity, name, out, &found));
-    if (!found)
-        return bm_failf(BM_E_IO, "%s has no %s: run 'birthmark enroll', or check --state", identity->path, name);
-    return bm_ok();
-}
-
-static BM_RESULT read_handle(const bm_identity *identity, uint32_t *handle)
-{
-    BM_AUTO_BUF uri = BM_BUF_EMPTY;
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
-    bm_bytes text;
-    bm_cursor cursor;
-
-    BM_TRY(read_needed(identity, "key.uri", &uri));
-    text = bm_buf_view(&uri);
-    if (text.size < 17 || !bm_bytes_equal(bm_bytes_slice(text, 0, 9), bm_bytes_str("handle:0x")) ||
-        bm_text_from_hex(bm_bytes_slice(text, 9, 8), &bytes).code != BM_OK)
-        return bm_failf(BM_E_IO, "%s/key.uri names no handle of the TPM: run 'birthmark enroll'", identity->path);
-    cursor = bm_cursor_of(bm_buf_view(&bytes));
-    return bm_cursor_u32(&cursor, handle);
-}
 
 static BM_RESULT read_ca(const char *path, bm_buf *out)
 {
@@ -88,45 +45,25 @@ static BM_RESULT read_ca(const char *path, bm_buf *out)
     return bm_ok();
 }
 
-static BM_RESULT load_once(const bm_tunnel_duty *duty, bm_tunnel_files *files, bool *still)
-{
-    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
-    uint8_t after[BM_TUNNEL_STAMP_SIZE];
-
-    BM_TRY(bm_identity_open_to_read(duty->state, &identity));
-    identity.path = duty->state;
-    BM_TRY(take_stamp(&identity, files->stamp));
-    BM_TRY(read_needed(&identity, "device.crt", &files->certificate));
-    BM_TRY(read_needed(&identity, "chain.crt", &files->chain));
-    BM_TRY(read_handle(&identity, &files->handle));
-    BM_TRY(take_stamp(&identity, after));
-    *still = bm_bytes_equal(BM_BYTES_ARRAY(after), BM_BYTES_ARRAY(files->stamp));
-    return read_ca(duty->ca, &files->ca);
-}
-
 static BM_RESULT load(const bm_tunnel_duty *duty, bm_buf *reply)
 {
-    bool still = false;
+    BM_AUTO(bm_tls_files_fini) bm_tls_files own = {.handle = 0};
+    BM_AUTO(bm_tunnel_message_files_fini) bm_tunnel_files files = {.handle = 0};
 
-    /* A renewal may be replacing the files one by one just now. */
-    for (int i = 0; i < 10; i++) {
-        BM_AUTO(bm_tunnel_message_files_fini) bm_tunnel_files files = {.handle = 0};
-
-        BM_TRY(load_once(duty, &files, &still));
-        if (still)
-            return bm_tunnel_message_put_files(reply, &files);
-    }
-    return bm_failf(BM_E_IO, "%s changes all the time: see which program writes there", duty->state);
+    BM_TRY(bm_tls_files_load(duty->state, &own));
+    BM_TRY(read_ca(duty->ca, &files.ca));
+    bm_buf_move(&files.certificate, &own.certificate);
+    bm_buf_move(&files.chain, &own.chain);
+    files.handle = own.handle;
+    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(own.stamp), files.stamp, sizeof(files.stamp)));
+    return bm_tunnel_message_put_files(reply, &files);
 }
 
 static BM_RESULT stamp(const bm_tunnel_duty *duty, bm_buf *reply)
 {
-    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
-    uint8_t now[BM_TUNNEL_STAMP_SIZE];
+    uint8_t now[BM_TLS_STAMP_SIZE];
 
-    BM_TRY(bm_identity_open_to_read(duty->state, &identity));
-    identity.path = duty->state;
-    BM_TRY(take_stamp(&identity, now));
+    BM_TRY(bm_tls_files_stamp(duty->state, now));
     return bm_tunnel_message_put_bytes(reply, BM_BYTES_ARRAY(now));
 }
 

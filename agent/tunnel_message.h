@@ -5,10 +5,11 @@
 #ifndef BM_AGENT_TUNNEL_MESSAGE_H
 #define BM_AGENT_TUNNEL_MESSAGE_H
 
+#include "agent/tls_files.h"
 #include "agent/tls_wish.h"
 #include "base/address.h"
 
-#define BM_TUNNEL_STAMP_SIZE 32
+#define BM_TUNNEL_STAMP_SIZE BM_TLS_STAMP_SIZE
 #define BM_TUNNEL_ADDRESSES_MAX 16
 
 typedef enum {
