@@ -2,12 +2,16 @@
 
 #include "agent/identity.h"
 #include "base/text.h"
+#include "program/descriptor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define TRIES 10
+#define CA_MAX (2u << 20)
 
 void bm_tls_files_fini(bm_tls_files *files)
 {
@@ -104,4 +108,22 @@ BM_RESULT bm_tls_files_stamp(const char *state, uint8_t stamp[BM_TLS_STAMP_SIZE]
 
     BM_TRY(open_state(state, &identity));
     return take_stamp(&identity, stamp);
+}
+
+BM_RESULT bm_tls_files_read_ca(const char *path, bm_buf *out)
+{
+    BM_AUTO(bm_descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 1;
+
+    while (fd >= 0 && got > 0) {
+        uint8_t chunk[4096];
+
+        got = read(fd, chunk, sizeof(chunk));
+        if (got > 0)
+            BM_TRY(bm_buf_put(out, bm_bytes_of(chunk, (size_t)got)));
+        BM_CHECK(out->size <= CA_MAX, BM_E_IO, "the file of --ca is too large: give the certificates that verify the other side alone");
+    }
+    if (fd < 0 || got < 0)
+        return bm_failf(BM_E_IO, "%s cannot be read (%s): check --ca", path, strerror(errno));
+    return bm_ok();
 }

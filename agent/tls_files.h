@@ -23,4 +23,7 @@ BM_RESULT bm_tls_files_load(const char *state, bm_tls_files *files);
 /* The stamp of the certificate that is there now. BM_E_IO. */
 BM_RESULT bm_tls_files_stamp(const char *state, uint8_t stamp[BM_TLS_STAMP_SIZE]);
 
+/* Appends the file of certificates that verify the other side, up to 2 MiB. BM_E_IO. */
+BM_RESULT bm_tls_files_read_ca(const char *path, bm_buf *out);
+
 #endif

@@ -1,13 +1,12 @@
 #include "agent/tunnel_helper.h"
 
+#include "agent/sink.h"
 #include "agent/tls_files.h"
 #include "agent/tls_signer.h"
 #include "agent/tunnel_listen.h"
 #include "agent/tunnel_sandbox.h"
-#include "program/descriptor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -17,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CA_MAX (2u << 20)
 #define GREEDY_MS 20
 
 /* What the helper works with. */
@@ -27,31 +25,13 @@ typedef struct {
     int fd;
 } helper_self;
 
-static BM_RESULT read_ca(const char *path, bm_buf *out)
-{
-    BM_AUTO(bm_descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 1;
-
-    while (fd >= 0 && got > 0) {
-        uint8_t chunk[4096];
-
-        got = read(fd, chunk, sizeof(chunk));
-        if (got > 0)
-            BM_TRY(bm_buf_put(out, bm_bytes_of(chunk, (size_t)got)));
-        BM_CHECK(out->size <= CA_MAX, BM_E_IO, "the file of --ca is too large: give the certificates that verify the server alone");
-    }
-    if (fd < 0 || got < 0)
-        return bm_failf(BM_E_IO, "%s cannot be read (%s): check --ca", path, strerror(errno));
-    return bm_ok();
-}
-
 static BM_RESULT load(const bm_tunnel_duty *duty, bm_buf *reply)
 {
     BM_AUTO(bm_tls_files_fini) bm_tls_files own = {.handle = 0};
     BM_AUTO(bm_tunnel_message_files_fini) bm_tunnel_files files = {.handle = 0};
 
     BM_TRY(bm_tls_files_load(duty->state, &own));
-    BM_TRY(read_ca(duty->ca, &files.ca));
+    BM_TRY(bm_tls_files_read_ca(duty->ca, &files.ca));
     bm_buf_move(&files.certificate, &own.certificate);
     bm_buf_move(&files.chain, &own.chain);
     files.handle = own.handle;
@@ -178,6 +158,8 @@ static _Noreturn void be_helper(const bm_tunnel_duty *duty, int fd)
     helper_self self = {.duty = duty, .signer = {.tcti = duty->tcti}, .fd = fd};
     bm_result result;
 
+    /* What tells of slow commands has a thread, which the sandbox does not allow. */
+    (void)bm_sink_use(NULL);
     ignore_signals();
     result = bm_tunnel_sandbox_enter_helper();
     if (result.code == BM_OK)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #define HEADER_SIZE 10
@@ -128,6 +129,14 @@ static void replay(const fault *f, unsigned number, bm_wrap_message *message)
     put_file(path, message);
 }
 
+static void wait_ms(uint32_t ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    while (nanosleep(&left, &left) != 0)
+        ;
+}
+
 static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_message *message)
 {
     fault *f = user;
@@ -145,7 +154,7 @@ static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_
     }
     if (rule != NULL && rule->fault == BM_PLAN_TWIST)
         change_bit(message, rule->value);
-    say(f, turn, rule == NULL ? "sent" : "spoilt");
+    say(f, turn, rule == NULL ? "sent" : rule->fault == BM_PLAN_SLOW ? "slow" : "spoilt");
     return BM_WRAP_PASS;
 }
 
@@ -165,6 +174,8 @@ static bm_wrap_verdict on_response(void *user, const bm_wrap_turn *turn, bm_wrap
         replay(f, turn->number - rule->value, message);
     if (rule != NULL && rule->fault == BM_PLAN_SWAP)
         put_file(rule->file, message);
+    if (rule != NULL && rule->fault == BM_PLAN_SLOW)
+        wait_ms(rule->value);
     return BM_WRAP_PASS;
 }
 
