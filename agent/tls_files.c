@@ -25,9 +25,9 @@ static BM_RESULT take_stamp(const bm_identity *identity, uint8_t stamp[BM_TLS_ST
     BM_AUTO_BUF bytes = BM_BUF_EMPTY;
     struct stat file;
 
-    if (identity->fd < 0)
-        return bm_failf(BM_E_IO, "%s is not there: run 'birthmark enroll', or check --state", identity->path);
-    if (fstatat(identity->fd, "device.crt", &file, 0) != 0)
+    /* A directory that is not there is not open. */
+    errno = ENOENT;
+    if (identity->fd < 0 || fstatat(identity->fd, "device.crt", &file, 0) != 0)
         return bm_failf(BM_E_IO, "%s has no device.crt (%s): run 'birthmark enroll', or check --state", identity->path, strerror(errno));
     BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_ino));
     BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_mtim.tv_sec));

@@ -40,7 +40,7 @@ lab_say "without an identity: that is no failure to look at, and a clear one to 
 user ecc status
 says '^enrolled=0 complete=0 serial= key= handle=0x00000000'
 user ecc get "$ca" "${LAB_PORT[new]}" 1.3 1
-fails 5 io-error "is not there: run 'birthmark enroll'"
+fails 5 io-error "has no device.crt .*: run 'birthmark enroll'"
 user ecc sign
 fails 5 io-error "run 'birthmark enroll'"
 
@@ -155,4 +155,4 @@ BIRTHMARK_TCTI=$(lab_tcti one) timeout 60 "$BIRTHMARK_EXAMPLE" localhost "$port"
 grep -q '^Hello SN-one, verified SUCCESS over TLSv1.3' "$LAB/example.out" || lab_die "$(cat "$LAB/example.out")"
 lab_say "and without an identity it says what to do"
 lab_fails "$BIRTHMARK_EXAMPLE" localhost "$port" "$LAB/far.crt" "$LAB/nobody"
-lab_said "client: $LAB/nobody is not there: run 'birthmark enroll'"
+lab_said "client: $LAB/nobody has no device.crt .*: run 'birthmark enroll'"
