@@ -5,7 +5,7 @@
  *   user STATE TCTI enroll SERVER CA SERIAL KEY [renew] [stop]  stop: by the progress function, in the third step
  *   user STATE TCTI get CA PORT TLS COUNT [THREADS]             a file from localhost, COUNT times in each thread; TLS is 1.2 or 1.3
  *   user STATE TCTI serve CA PORTFILE                           one connection, to which it says hello and the client's name
- *   user STATE TCTI hold CA PORT FIFO                           one connection for each line of the FIFO, by one SSL_CTX
+ *   user STATE TCTI hold CA FIFO                                one connection for each line of the FIFO, PORT, or +PORT by an SSL_CTX made anew
  *   user STATE TCTI fork CA PORT                                the child's connection must be refused, the parent's succeeds
  *   user STATE TCTI sign                                        by the key alone, as any program would, in the key's library context
  *
@@ -221,13 +221,17 @@ static int serve(birthmark *identity, char **argv)
 static int hold(birthmark *identity, char **argv)
 {
     SSL_CTX *ctx = context_of(identity, BIRTHMARK_CLIENT, argv[0]);
-    FILE *lines = fopen(argv[2], "r");
+    FILE *lines = fopen(argv[1], "r");
     char line[64];
 
     if (lines == NULL)
         return 99;
     while (fgets(line, sizeof(line), lines) != NULL) {
-        ask(identity, ctx, number(argv[1]));
+        if (line[0] == '+') {
+            SSL_CTX_free(ctx);
+            ctx = context_of(identity, BIRTHMARK_CLIENT, argv[0]);
+        }
+        ask(identity, ctx, number(line));
         fflush(stdout);
     }
     fclose(lines);
@@ -289,7 +293,7 @@ static int run(birthmark *identity, int argc, char **argv)
         return get(identity, argc - 1, argv + 1);
     if (strcmp(what, "serve") == 0 && argc == 3)
         return serve(identity, argv + 1);
-    if (strcmp(what, "hold") == 0 && argc == 4)
+    if (strcmp(what, "hold") == 0 && argc == 3)
         return hold(identity, argv + 1);
     if (strcmp(what, "fork") == 0 && argc == 3)
         return divide(identity, argv + 1);

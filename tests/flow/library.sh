@@ -10,12 +10,13 @@ lab_far_server new "$(lab_ca_file one)" --tls 1.3
 lab_far_server old "$(lab_ca_file one)" --tls 1.2
 ca=$(lab_ca_file one)
 
-# user STATE COMMAND...: the program; what it prints is in $LAB/user.out, how it ended in RC.
+# user STATE COMMAND...: the program, by what stands in WITH; what it prints is in $LAB/user.out, how it ended in RC.
+WITH=()
 user() {
     local state=$1
     shift
     RC=0
-    timeout 120 "$BIRTHMARK_USER" "$LAB/$state" "$(lab_tcti one)" "$@" >"$LAB/user.out" 2>"$LAB/user.err" || RC=$?
+    "${WITH[@]}" timeout 120 "$BIRTHMARK_USER" "$LAB/$state" "$(lab_tcti one)" "$@" >"$LAB/user.out" 2>"$LAB/user.err" || RC=$?
     if ((RC >= 94)) && [[ $RC != 130 ]] || [[ -s $LAB/user.err ]]; then
         cat "$LAB/user.out" "$LAB/user.err" >&2
         lab_die "the program ended with $RC, or the library wrote to stderr"
@@ -86,6 +87,19 @@ lab_say "a directory whose key is no longer in the TPM: the first one's was repl
 user ecc256 get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
 fails 2 tpm-handle-taken "is not that of device.crt"
 
+lab_say "a TPM that is slow is told of while it is; one that is full in a handshake is told of after it, by what to do"
+lab_plan slow 'slow 0x131:1 1 2500'
+WITH=(lab_faulty slow)
+user rsa2048 enroll "${LAB_URL[one]}" "$ca" SN-one rsa2048 renew
+says '^event 3 step 0/0: $' 2
+says '^issued=1$'
+lab_plan full 'answer 0x15D:1 0 0x902'
+WITH=(lab_faulty full)
+user rsa2048 get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
+fails 2 tpm-not-ready 'end the other programs that hold keys in the TPM'
+WITH=()
+lab_tpm_clean one
+
 lab_say "the progress function stops an enrolment, which leaves nothing in the TPM"
 user rsa2048 enroll "${LAB_URL[one]}" "$ca" SN-one rsa2048 renew stop
 fails 130 interrupted ''
@@ -98,23 +112,31 @@ says '^SN-one TLSv1.3 full$'
 
 lab_say "the TPM goes away under a program that runs, and comes back"
 mkfifo "$LAB/fifo"
-"$BIRTHMARK_USER" "$LAB/rsa2048" "$(lab_tcti one)" hold "$LAB/far.crt" "${LAB_PORT[new]}" "$LAB/fifo" >"$LAB/hold.out" 2>"$LAB/hold.log" &
+lab_plan hold
+lab_faulty hold "$BIRTHMARK_USER" "$LAB/rsa2048" "$(lab_tcti one)" hold "$LAB/far.crt" "$LAB/fifo" >"$LAB/hold.out" 2>"$LAB/hold.log" &
 LAB_PID[hold]=$!
 exec 7>"$LAB/fifo"
 held() {
     [[ $(grep -cE -- "$1" "$LAB/hold.out") == "$2" ]] || lab_gone "${LAB_PID[hold]}"
 }
-# once PATTERN COUNT: one more connection, after which there are so many such lines.
+# once LINE PATTERN COUNT: one more connection, after which there are so many such lines.
 once() {
-    echo >&7
-    lab_wait 30 held "$1" "$2" && lab_alive "${LAB_PID[hold]}" || lab_die "not said: $1: $(cat "$LAB/hold.out")"
+    echo "$1" >&7
+    lab_wait 30 held "$2" "$3" && lab_alive "${LAB_PID[hold]}" || lab_die "not said: $2: $(cat "$LAB/hold.out")"
 }
-once '^SN-one TLSv1.3 full$' 1
+new=${LAB_PORT[new]} old=${LAB_PORT[old]}
+once "$new" '^SN-one TLSv1.3 full$' 1
 lab_tpm_stop one
-once '^failed 2 tpm-unreachable: .*check' 1
-once '^failed 2 tpm-unreachable: .*check' 2
+once "$new" '^failed 2 tpm-unreachable: .*check' 1
+once "$new" '^failed 2 tpm-unreachable: .*check' 2
 lab_tpm_start one 7>&-
-once '^SN-one TLSv1.3 full$' 2
+once "$new" '^SN-one TLSv1.3 full$' 2
+lab_say "a TPM whose RSA-PSS is none that TLS 1.3 takes, here because it is changed on its way: it says so, and from then on it is TLS 1.2"
+lab_plan hold 'flip 0x15D:1 1 100'
+once "$new" "^failed 2 tpm-error: the TPM's RSA-PSS signatures are none that TLS 1.3 takes" 1
+lab_plan hold
+once "+$old" '^SN-one TLSv1.2 full$' 1
+once "+$new" '^failed 90 tls: .*protocol version' 1
 exec 7>&-
 lab_wait 10 lab_gone "${LAB_PID[hold]}" || lab_die "the program does not end"
 wait "${LAB_PID[hold]}" || lab_die "the program ended with $?: $(cat "$LAB/hold.out")"
