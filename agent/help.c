@@ -61,6 +61,7 @@ static const char doctor_help[] =
     "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
     AUTH_HELP
     "  --json            one JSON object\n"
+    "  --quiet           not that the TPM is slow\n"
     "\n"
     "One finding a line: verdict (ok, warning, problem), name, sentence. birthmark(1) lists the names.\n"
     "\n"
@@ -74,7 +75,7 @@ static const char show_help[] =
     "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
     AUTH_HELP
     "  --json            one JSON object\n"
-    "  --quiet           not that the TPM is slow, either\n";
+    "  --quiet           not that the TPM is slow\n";
 
 static const char tunnel_help[] =
     "birthmark tunnel: a plain socket here, mutual TLS with the identity to a server\n"
