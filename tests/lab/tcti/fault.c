@@ -129,14 +129,6 @@ static void replay(const fault *f, unsigned number, bm_wrap_message *message)
     put_file(path, message);
 }
 
-static void wait_ms(uint32_t ms)
-{
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-
-    while (nanosleep(&left, &left) != 0)
-        ;
-}
-
 static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_message *message)
 {
     fault *f = user;
@@ -152,9 +144,11 @@ static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_
         say(f, turn, "unsent");
         return BM_WRAP_BREAK;
     }
+    if (rule != NULL && rule->fault == BM_PLAN_SLOW)
+        (void)nanosleep(&(struct timespec){.tv_sec = rule->value / 1000, .tv_nsec = rule->value % 1000 * 1000000L}, NULL);
     if (rule != NULL && rule->fault == BM_PLAN_TWIST)
         change_bit(message, rule->value);
-    say(f, turn, rule == NULL ? "sent" : rule->fault == BM_PLAN_SLOW ? "slow" : "spoilt");
+    say(f, turn, rule == NULL ? "sent" : "spoilt");
     return BM_WRAP_PASS;
 }
 
@@ -174,8 +168,6 @@ static bm_wrap_verdict on_response(void *user, const bm_wrap_turn *turn, bm_wrap
         replay(f, turn->number - rule->value, message);
     if (rule != NULL && rule->fault == BM_PLAN_SWAP)
         put_file(rule->file, message);
-    if (rule != NULL && rule->fault == BM_PLAN_SLOW)
-        wait_ms(rule->value);
     return BM_WRAP_PASS;
 }
 

@@ -12,7 +12,7 @@
  *   twist FROM COUNT AT    the lowest bit of byte AT of the command is changed
  *   replay FROM COUNT BACK the response is the one to the command BACK before, as `record` has it
  *   swap FROM FILE         the response is what FILE holds
- *   slow FROM COUNT MS     the response comes so many milliseconds later
+ *   slow FROM COUNT MS     the TPM takes so many milliseconds more
  *
  * FROM is the number of a command (1 is the first), or CODE:N for the N-th with that TPM_CC. COUNT commands are meant from there on (of
  * that code, in the second form); 0: all. AT counts from the end from 0x80000000 on: 0xFFFFFFFF is the last byte. Numbers are decimal, or hexadecimal after 0x.
