@@ -1,6 +1,6 @@
 /*
  * A key whose signatures are made by a function of ours, as OpenSSL takes it. It is a provider inside the program that has two things: the
- * key's public half, and the signing of a message. All else stays with OpenSSL's own: the query "?provider=default", with which everything
+ * key's public half, and the signing of a message or a digest. All else stays with OpenSSL's own: the query "?provider=default", with which everything
  * must be fetched, sees to that. (OpenSSL's older way, hooks in RSA and EC_KEY, is deprecated, and its RSA-PSS wants the bare RSA operation,
  * which a TPM's signing key does not give.)
  */

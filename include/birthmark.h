@@ -149,9 +149,10 @@ birthmark_code birthmark_get_status(birthmark *identity, birthmark_status *statu
 birthmark_code birthmark_enroll(birthmark *identity, const birthmark_enroll_options *options, int *issued, birthmark_error *error);
 
 /*
- * The identity's key, whose signatures the TPM makes; the caller's, for EVP_PKEY_free. It signs whole messages (EVP_DigestSign), with SHA-256,
- * SHA-384 and SHA-512, ECDSA, or RSA with PKCS#1 v1.5 and PSS: what TLS needs. `library` (may be NULL) is the library context that it belongs to, which is the handle's:
- * whatever is done with the key is done in it. The TPM is not asked yet. BIRTHMARK_FILES.
+ * The identity's key, whose signatures the TPM makes; the caller's, for EVP_PKEY_free. It signs messages, whole or in pieces (EVP_DigestSign...), and digests
+ * (EVP_PKEY_sign), with SHA-256, SHA-384 and SHA-512 where the TPM has them: by ECDSA, or by RSA with PKCS#1 v1.5, or PSS with a salt as long as the digest.
+ * `library` (may be NULL) is the library context that it belongs to, which is the handle's: whatever is done with the key is done in it. The TPM is not asked
+ * yet. BIRTHMARK_FILES.
  */
 birthmark_code birthmark_get_pkey(birthmark *identity, EVP_PKEY **key, OSSL_LIB_CTX **library, birthmark_error *error);
 

@@ -7,7 +7,7 @@
  *   user STATE TCTI serve CA PORTFILE                           one connection, to which it says hello and the client's name
  *   user STATE TCTI hold CA FIFO                                one connection for each line of the FIFO, PORT, or +PORT by an SSL_CTX made anew
  *   user STATE TCTI fork CA PORT                                the child's connection must be refused, the parent's succeeds
- *   user STATE TCTI sign                                        by the key alone, as any program would, in the key's library context
+ *   user STATE TCTI sign CERTIFICATE                            by the key alone: a message, one in pieces, a digest, a request; and what is no digest
  *
  * The default library context must be as it was, and the signals, too: it says when they are not. One that the program holds back waits all the time, and is none of
  * the library's business.
@@ -17,8 +17,11 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/provider.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -260,26 +263,92 @@ static int divide(birthmark *identity, char **argv)
     return failed;
 }
 
-static int sign(birthmark *identity)
+static const unsigned char message[] = "a message";
+
+static X509 *read_certificate(const char *path)
 {
-    static const unsigned char message[] = "a message";
+    FILE *file = fopen(path, "r");
+    X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+
+    if (certificate == NULL)
+        exit(99);
+    fclose(file);
+    return certificate;
+}
+
+/* Does the certificate's key say that it is its own? Asked of OpenSSL's default library context, as the other side does. */
+static int is_good(EVP_PKEY *public_key, const unsigned char *signature, size_t size, int pss)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL;
+    int good = EVP_DigestVerifyInit(ctx, &pctx, EVP_sha256(), NULL, public_key) == 1 && (!pss || EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1) &&
+               EVP_DigestVerify(ctx, signature, size, message, sizeof(message)) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    return good;
+}
+
+static int sign_message(OSSL_LIB_CTX *library, EVP_PKEY *key, EVP_PKEY *public_key, int pieces, int pss)
+{
     unsigned char signature[512];
     size_t size = sizeof(signature);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL;
+    int good = EVP_DigestSignInit_ex(ctx, &pctx, "SHA256", library, NULL, key, NULL) == 1 && (!pss || EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1);
+
+    if (good && pieces)
+        good = EVP_DigestSignUpdate(ctx, message, 3) == 1 && EVP_DigestSignUpdate(ctx, message + 3, sizeof(message) - 3) == 1 &&
+               EVP_DigestSignFinal(ctx, signature, &size) == 1;
+    else if (good)
+        good = EVP_DigestSign(ctx, signature, &size, message, sizeof(message)) == 1;
+    EVP_MD_CTX_free(ctx);
+    return good && is_good(public_key, signature, size, pss);
+}
+
+static int sign_digest(OSSL_LIB_CTX *library, EVP_PKEY *key, EVP_PKEY *public_key, size_t digest_size)
+{
+    unsigned char digest[64];
+    unsigned char signature[512];
+    size_t size = sizeof(signature);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(library, key, NULL);
+    int good = EVP_Digest(message, sizeof(message), digest, NULL, EVP_sha256(), NULL) == 1 && EVP_PKEY_sign_init(ctx) == 1 &&
+               EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 && EVP_PKEY_sign(ctx, signature, &size, digest, digest_size) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    return good && is_good(public_key, signature, size, 0);
+}
+
+/* A request for a certificate, of the program's own. */
+static int sign_request(EVP_PKEY *key, EVP_PKEY *public_key)
+{
+    X509_REQ *request = X509_REQ_new();
+    int good = X509_REQ_set_pubkey(request, public_key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0 && X509_REQ_verify(request, public_key) == 1;
+
+    X509_REQ_free(request);
+    return good;
+}
+
+static int sign(birthmark *identity, char **argv)
+{
     birthmark_error error;
     OSSL_LIB_CTX *library = NULL;
     EVP_PKEY *key = NULL;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int good;
+    X509 *certificate;
+    EVP_PKEY *public_key;
+    int rsa;
 
-    if (birthmark_get_pkey(identity, &key, &library, &error) != BIRTHMARK_OK) {
-        EVP_MD_CTX_free(ctx);
+    if (birthmark_get_pkey(identity, &key, &library, &error) != BIRTHMARK_OK)
         return failure(&error);
-    }
-    good = EVP_DigestSignInit_ex(ctx, NULL, "SHA256", library, NULL, key, NULL) == 1 && EVP_DigestSign(ctx, signature, &size, message, sizeof(message)) == 1;
-    EVP_MD_CTX_free(ctx);
-    printf("signed=%d size=%zu bits=%d\n", good, good ? size : 0, EVP_PKEY_get_bits(key));
+    certificate = read_certificate(argv[0]);
+    public_key = X509_get0_pubkey(certificate);
+    rsa = EVP_PKEY_is_a(key, "RSA");
+    printf("bits=%d message=%d pieces=%d pss=%d digest=%d short=%d request=%d\n", EVP_PKEY_get_bits(key), sign_message(library, key, public_key, 0, 0),
+           sign_message(library, key, public_key, 1, 0), rsa && sign_message(library, key, public_key, 1, 1), sign_digest(library, key, public_key, 32),
+           sign_digest(library, key, public_key, 31), sign_request(key, public_key));
+    ERR_print_errors_fp(stdout);
+    X509_free(certificate);
     EVP_PKEY_free(key);
-    return good ? 0 : birthmark_get_signing_error(identity, &error) != BIRTHMARK_OK ? failure(&error) : 96;
+    return 0;
 }
 
 static int run(birthmark *identity, int argc, char **argv)
@@ -298,7 +367,7 @@ static int run(birthmark *identity, int argc, char **argv)
         return hold(identity, argv + 1);
     if (strcmp(what, "fork") == 0 && argc == 3)
         return divide(identity, argv + 1);
-    return strcmp(what, "sign") == 0 ? sign(identity) : 95;
+    return strcmp(what, "sign") == 0 && argc == 2 ? sign(identity, argv + 1) : 95;
 }
 
 /* What the library may not have changed: how signals are handled and blocked, and the default library context. */

@@ -42,7 +42,7 @@ user ecc status
 says '^enrolled=0 complete=0 serial= key= handle=0x00000000'
 user ecc get "$ca" "${LAB_PORT[new]}" 1.3 1
 fails 5 io-error "has no device.crt .*: run 'birthmark enroll'"
-user ecc sign
+user ecc sign none
 fails 5 io-error "run 'birthmark enroll'"
 
 lab_say "what is missing or wrong is said before anything is done"
@@ -67,8 +67,9 @@ for key in ecc256 rsa2048; do
     lab_identity_good "$LAB/$key" one one
     user "$key" status
     says "^enrolled=1 complete=1 serial=SN-one key=$key handle=0x81020000 subject=.*SN-one.* ek=[0-9a-f]{64} renewable=1$"
-    user "$key" sign
-    says '^signed=1 size=[0-9]+ bits=(256|2048)$'
+    lab_say "the key alone signs messages, whole and in pieces, digests, and a request; what is no digest it does not"
+    user "$key" sign "$LAB/$key/device.crt"
+    says "^bits=(256|2048) message=1 pieces=1 pss=$([[ $key == ecc* ]] && echo 0 || echo 1) digest=1 short=0 request=1$"
     lab_say "TLS 1.3 and 1.2; two threads, and eight"
     user "$key" get "$ca" "${LAB_PORT[new]}" 1.3 1
     fails 90 tls 'certificate verify failed'
