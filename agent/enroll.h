@@ -2,12 +2,24 @@
 #ifndef BM_AGENT_ENROLL_H
 #define BM_AGENT_ENROLL_H
 
+#include "agent/identity.h"
 #include "agent/options.h"
 
+/* What came of it: the identity that there is now. */
+typedef struct {
+    bool issued;       /* a certificate came; false: there was nothing to do */
+    char device[BM_IDENTITY_MAX + 1]; /* whose certificate */
+    bm_ekc_info info;
+    int64_t renew_after;
+    bm_key_type key;
+    bool has_ek;       /* false for an identity from before its directory knew */
+    uint8_t ek[BM_SHA256_SIZE]; /* the EK that it is bound to: SHA-256 of its SubjectPublicKeyInfo */
+} bm_enroll_outcome;
+
 /*
- * Carries out the six steps, or finds that there is nothing to do. Says on stderr what happens, and on stdout what came of it. Whatever it
- * returns, nothing that it loaded is left in the TPM.
+ * Carries out the six steps, or finds that there is nothing to do. Tells the thread's sink what happens, and prints nothing. Whatever it returns,
+ * nothing that it loaded is left in the TPM.
  */
-BM_RESULT bm_enroll(const bm_options *options);
+BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome);
 
 #endif

@@ -1,9 +1,9 @@
 #include "agent/exchange.h"
 
 #include "agent/patience.h"
+#include "agent/sink.h"
 #include "crypto/random.h"
 #include "program/clock.h"
-#include "program/interrupt.h"
 #include "protocol/problem.h"
 
 #include <curl/curl.h>
@@ -14,7 +14,7 @@
 #define CONNECT_SECONDS 10L
 #define CALL_SECONDS 60L
 #define REPLY_MAX 65536
-#define SLICE_MS 100 /* how often a wait looks for a signal */
+#define SLICE_MS 100 /* how often a wait asks whether to stop */
 
 struct bm_exchange {
     const char *server;
@@ -37,14 +37,14 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
-static int look_for_signal(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+static int look_whether_to_stop(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
     (void)context;
     (void)down_all;
     (void)down;
     (void)up_all;
     (void)up;
-    return bm_interrupt_pending() ? 1 : 0;
+    return bm_sink_stops() ? 1 : 0;
 }
 
 /* Nothing from the environment or the system's store: the one trust anchor is --ca, and no proxy sees the device. */
@@ -61,7 +61,7 @@ static BM_RESULT set_options(bm_exchange *exchange)
                curl_easy_setopt(curl, CURLOPT_TIMEOUT, CALL_SECONDS) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
-               curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_signal) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_to_stop) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error) == CURLE_OK;
 
@@ -192,14 +192,14 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
                     exchange->server, cause);
 }
 
-/* Waits, unless a signal comes. */
+/* Waits, unless it is to stop. */
 static BM_RESULT pause_for(int64_t wait_ms)
 {
     while (wait_ms > 0) {
         int64_t slice = wait_ms < SLICE_MS ? wait_ms : SLICE_MS;
         struct timespec time = {.tv_nsec = slice * 1000000};
 
-        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+        BM_CHECK(!bm_sink_stops(), BM_E_INTERRUPTED, NULL);
         (void)nanosleep(&time, NULL);
         wait_ms -= slice;
     }
@@ -235,7 +235,7 @@ static BM_RESULT perform(bm_exchange *exchange, bm_buf *body)
         bm_patience_cause cause;
         CURLcode code;
 
-        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+        BM_CHECK(!bm_sink_stops(), BM_E_INTERRUPTED, NULL);
         BM_TRY(bm_random((uint8_t *)&chance, sizeof(chance)));
         code = try_once(exchange, body, &status, &said);
         if (is_passing(exchange, code, status, &cause) && bm_patience_next(&patience, cause, said, chance, &wait)) {

@@ -24,6 +24,10 @@ static const char help[] =
     "  --owner-auth SOURCE, --endorsement-auth SOURCE\n"                                                                 \
     "                    the authorisation values of the TPM's hierarchies, if set: file:PATH or env:NAME\n"
 
+#define OUTPUT_HELP                                                                                                    \
+    "  --json            what came of it as one JSON object, also when it failed\n"                                          \
+    "  --quiet           nothing but errors, and the object of --json\n"
+
 static const char enroll_help[] =
     "birthmark enroll: the six steps from the TPM to a certificate\n"
     "\n"
@@ -38,6 +42,7 @@ static const char enroll_help[] =
     "  --renew           another certificate although this one is good; with another --key also another key\n"
     AUTH_HELP
     "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n"
+    OUTPUT_HELP
     "\n"
     "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
     "\n"
@@ -56,6 +61,7 @@ static const char doctor_help[] =
     "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
     AUTH_HELP
     "  --json            one JSON object\n"
+    "  --quiet           not that the TPM is slow\n"
     "\n"
     "One finding a line: verdict (ok, warning, problem), name, sentence. birthmark(1) lists the names.\n"
     "\n"
@@ -67,7 +73,9 @@ static const char show_help[] =
     "  --handle HANDLE   where the identity key is kept (0x81020000)\n"
     "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
     "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    AUTH_HELP;
+    AUTH_HELP
+    "  --json            one JSON object\n"
+    "  --quiet           not that the TPM is slow\n";
 
 static const char tunnel_help[] =
     "birthmark tunnel: a plain socket here, mutual TLS with the identity to a server\n"

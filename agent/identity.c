@@ -299,6 +299,20 @@ bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik,
            now < state->renew_after && now <= state->info.not_after;
 }
 
+void bm_identity_name(const bm_ekc_info *info, char name[BM_IDENTITY_MAX + 1])
+{
+    const char *at = strncmp(info->subject, "CN=", 3) == 0 ? info->subject : strstr(info->subject, ", CN=");
+    bm_bytes value;
+
+    name[0] = 0;
+    if (at == NULL)
+        return;
+    at += at == info->subject ? 3 : 5;
+    value = bm_bytes_of(at, strcspn(at, ","));
+    if (bm_text_is_identity(value))
+        (void)snprintf(name, BM_IDENTITY_MAX + 1, "%.*s", (int)value.size, at);
+}
+
 BM_RESULT bm_identity_mark(bm_identity *identity)
 {
     BM_AUTO(bm_descriptor_close) int fd = openat(identity->fd, mark_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -71,6 +71,9 @@ bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik,
 /* Appends the openssl.cnf with which OpenSSL's programs find the key in the TPM. */
 BM_RESULT bm_identity_put_openssl(bm_buf *out);
 
+/* The device's name in its certificate, the common name; "" when there is none that is an identity (text.h). */
+void bm_identity_name(const bm_ekc_info *info, char name[BM_IDENTITY_MAX + 1]);
+
 /*
  * The mark that a run is under way which loads keys into a TPM without a resource manager. One that is still there means that the run did
  * not end well, and that the TPM may hold what it left. bm_identity_mark: BM_E_IO. It is not synced: a power cut empties the TPM too.

@@ -11,7 +11,7 @@
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP
 } option_id;
 
 static const struct option enroll_options[] = {
@@ -20,6 +20,7 @@ static const struct option enroll_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"profile", required_argument, NULL, O_PROFILE},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
     {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
     {"ek-sha256", required_argument, NULL, O_EK_SHA256},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
@@ -29,6 +30,7 @@ static const struct option enroll_options[] = {
 static const struct option show_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"state", required_argument, NULL, O_STATE},
     {"tcti", required_argument, NULL, O_TCTI},     {"help", no_argument, NULL, O_HELP},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
@@ -39,6 +41,7 @@ static const struct option doctor_options[] = {
     {"serial", required_argument, NULL, O_SERIAL}, {"handle", required_argument, NULL, O_HANDLE},
     {"profile", required_argument, NULL, O_PROFILE}, {"state", required_argument, NULL, O_STATE},
     {"tcti", required_argument, NULL, O_TCTI},     {"json", no_argument, NULL, O_JSON},
+    {"quiet", no_argument, NULL, O_QUIET},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
@@ -118,6 +121,9 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
     case O_JSON:
         options->json = true;
         return bm_ok();
+    case O_QUIET:
+        options->quiet = true;
+        return bm_ok();
     case O_OWNER_AUTH:
         options->auth[BM_TPM_OWNER] = value;
         return bm_secret_check("--owner-auth", value);
@@ -182,7 +188,7 @@ static BM_RESULT check_values(const bm_options *options)
     return bm_ok();
 }
 
-static BM_RESULT check(const bm_options *options)
+BM_RESULT bm_options_check(const bm_options *options)
 {
     bool enrols = options->command == BM_COMMAND_ENROLL;
 
@@ -206,7 +212,7 @@ static BM_RESULT take_command(int argc, char **argv, bm_options *options, bool *
         options->command = commands[i].command;
         BM_TRY(take_options(argc, argv, commands[i].known, &help_wanted, options));
         if (!help_wanted)
-            return check(options);
+            return bm_options_check(options);
         options->command = commands[i].help;
         return bm_ok();
     }

@@ -38,6 +38,7 @@ typedef struct {
     uint8_t ek[BM_SHA256_SIZE];
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
     bool json;
+    bool quiet;
     bool listens;           /* --listen was given: `place` */
     bm_tunnel_place place;
     unsigned mode;          /* of a unix socket */
@@ -52,5 +53,7 @@ typedef struct {
  */
 BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
 
+/* What can be wrong with options as a whole: the last step of reading them. BM_E_USAGE. */
+BM_RESULT bm_options_check(const bm_options *options);
 
 #endif

@@ -45,6 +45,22 @@ static void test_enroll_takes_all_its_options(void **state)
     assert_true(o.renew);
 }
 
+static void test_json_and_quiet_are_for_what_prints_something(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial", "SN-1"));
+    assert_false(o.json || o.quiet);
+    assert_ok(ENROLL(&o, "--serial", "SN-1", "--json", "--quiet"));
+    assert_true(o.json && o.quiet);
+    assert_ok(PARSE(&o, "show", "--quiet", "--json"));
+    assert_true(o.json && o.quiet);
+    assert_code(PARSE(&o, "tunnel", "--to", "h:1", "--json"), BM_E_USAGE);
+    assert_code(PARSE(&o, "tunnel", "--to", "h:1", "--quiet"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "SN-1", "--json=yes"), BM_E_USAGE);
+}
+
 static void test_enroll_has_the_documented_defaults(void **state)
 {
     bm_options o;
@@ -97,7 +113,8 @@ static void test_doctor_takes_its_options_and_needs_none(void **state)
     assert_code(PARSE(&o, "doctor", "--renew"), BM_E_USAGE);
     assert_code(PARSE(&o, "doctor", "--profile", "Line 2"), BM_E_USAGE);
     assert_code(PARSE(&o, "doctor", "--serial", "-"), BM_E_USAGE);
-    assert_code(PARSE(&o, "show", "--json"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "doctor", "--quiet"));
+    assert_true(o.quiet);
 }
 
 static void test_a_value_as_itself_is_refused_and_not_repeated(void **state)
@@ -315,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enroll_takes_all_its_options),
+        cmocka_unit_test(test_json_and_quiet_are_for_what_prints_something),
         cmocka_unit_test(test_enroll_has_the_documented_defaults),
         cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
         cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),

@@ -1,9 +1,9 @@
-#include "agent/tunnel_signer.h"
+#include "agent/tls_signer.h"
 
 #include "tpm/public.h"
 #include "x509/csr.h"
 
-void bm_tunnel_signer_close(bm_tunnel_signer *signer)
+void bm_tls_signer_close(bm_tls_signer *signer)
 {
     bm_tpm_ik_fini(&signer->ik);
     bm_tpm_context_close(&signer->context);
@@ -11,17 +11,17 @@ void bm_tunnel_signer_close(bm_tunnel_signer *signer)
     signer->open = false;
 }
 
-bool bm_tunnel_signer_is_greedy(const bm_tunnel_signer *signer)
+bool bm_tls_signer_is_greedy(const bm_tls_signer *signer)
 {
     return signer->open && !signer->context.managed;
 }
 
-static BM_RESULT open_key(bm_tunnel_signer *signer, const bm_tunnel_wish *wish)
+static BM_RESULT open_key(bm_tls_signer *signer, const bm_tls_wish *wish)
 {
     uint8_t key[BM_SHA256_SIZE];
 
     if (signer->open && signer->handle != wish->handle)
-        bm_tunnel_signer_close(signer);
+        bm_tls_signer_close(signer);
     if (!signer->open) {
         BM_TRY(bm_tpm_context_open(signer->tcti, &signer->context));
         signer->open = true;
@@ -50,9 +50,9 @@ static BM_RESULT put_signature(bm_buf *out, const TPMT_SIGNATURE *signature, TPM
                             bm_bytes_of(ecdsa->signatureS.buffer, ecdsa->signatureS.size));
 }
 
-static BM_RESULT sign_once(bm_tunnel_signer *signer, const bm_tunnel_wish *wish, bm_buf *signature)
+static BM_RESULT sign_once(bm_tls_signer *signer, const bm_tls_wish *wish, bm_buf *signature)
 {
-    static const TPM2_ALG_ID schemes[] = {[BM_TUNNEL_ECDSA] = TPM2_ALG_ECDSA, [BM_TUNNEL_PKCS1] = TPM2_ALG_RSASSA, [BM_TUNNEL_PSS] = TPM2_ALG_RSAPSS};
+    static const TPM2_ALG_ID schemes[] = {[BM_TLS_ECDSA] = TPM2_ALG_ECDSA, [BM_TLS_PKCS1] = TPM2_ALG_RSASSA, [BM_TLS_PSS] = TPM2_ALG_RSAPSS};
     const TPMT_TK_HASHCHECK ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
     TPMT_SIG_SCHEME scheme = {.scheme = schemes[wish->scheme]};
     TPM2B_DIGEST in = {.size = (UINT16)wish->digest.size};
@@ -61,7 +61,7 @@ static BM_RESULT sign_once(bm_tunnel_signer *signer, const bm_tunnel_wish *wish,
     bm_result result;
 
     BM_TRY(open_key(signer, wish));
-    BM_CHECK((wish->scheme == BM_TUNNEL_ECDSA) == bm_pubkey_is_ecc(signer->ik.key.type), BM_E_INTERNAL, "a signature of another kind than the key");
+    BM_CHECK((wish->scheme == BM_TLS_ECDSA) == bm_pubkey_is_ecc(signer->ik.key.type), BM_E_INTERNAL, "a signature of another kind than the key");
     scheme.details.any.hashAlg = bm_tpm_public_hash_id(wish->hash);
     BM_TRY(bm_bytes_copy_exact(bm_hash_view(&wish->digest), in.buffer, wish->digest.size));
     BM_TPM_TRY(tpm, "TPM2_Sign",
@@ -71,19 +71,19 @@ static BM_RESULT sign_once(bm_tunnel_signer *signer, const bm_tunnel_wish *wish,
     return result;
 }
 
-BM_RESULT bm_tunnel_signer_sign(bm_tunnel_signer *signer, const bm_tunnel_wish *wish, bm_buf *signature)
+BM_RESULT bm_tls_signer_sign(bm_tls_signer *signer, const bm_tls_wish *wish, bm_buf *signature)
 {
     bool was_open = signer->open;
     bm_result result = sign_once(signer, wish, signature);
 
     if (result.code != BM_OK)
-        bm_tunnel_signer_close(signer);
+        bm_tls_signer_close(signer);
     /* A TPM that was restarted, or a key that was replaced, since it was opened. */
     if (result.code != BM_OK && result.code != BM_E_NO_MEMORY && was_open) {
         bm_buf_clear(signature);
         result = sign_once(signer, wish, signature);
         if (result.code != BM_OK)
-            bm_tunnel_signer_close(signer);
+            bm_tls_signer_close(signer);
     }
     return result;
 }

@@ -1,0 +1,89 @@
+#include "agent/report.h"
+
+#include "agent/exit.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+static void print_record(const bm_record *record)
+{
+    (void)printf("%.*s\n", (int)record->text.size, (const char *)record->text.data);
+}
+
+static void print_line(const bm_options *options, const bm_enroll_outcome *outcome)
+{
+    char until[BM_TIME_TEXT_SIZE];
+    char renew[BM_TIME_TEXT_SIZE];
+
+    bm_text_time(outcome->info.not_after, until);
+    bm_text_time(outcome->renew_after, renew);
+    if (outcome->issued)
+        (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key handle:0x%08x, or %s/device.key\n", outcome->device,
+                     options->state, until, options->handle, options->state);
+    else
+        (void)printf("%s/device.crt (%s) is valid until %s and for the key at 0x%08x: nothing to do before %s, unless with --renew\n",
+                     options->state, outcome->info.subject, until, options->handle, renew);
+}
+
+/* Files by their whole path. */
+static BM_RESULT put_file(bm_record *record, const char *member, const bm_options *options, const char *name)
+{
+    BM_AUTO_BUF path = BM_BUF_EMPTY;
+
+    BM_TRY(bm_buf_putf(&path, "%s/%s", options->state, name));
+    BM_TRY(bm_buf_terminate(&path));
+    return bm_record_put_text(record, member, (const char *)path.data);
+}
+
+static BM_RESULT put_enrolment(bm_record *record, const bm_options *options, const bm_enroll_outcome *outcome)
+{
+    BM_TRY(bm_record_put_text(record, "result", outcome->issued ? "enrolled" : "current"));
+    BM_TRY(bm_record_put_text(record, "device", outcome->device));
+    BM_TRY(bm_record_put_text(record, "subject", outcome->info.subject));
+    BM_TRY(bm_record_put_text(record, "issuer", outcome->info.issuer));
+    BM_TRY(bm_record_put_time(record, "not_before", outcome->info.not_before));
+    BM_TRY(bm_record_put_time(record, "not_after", outcome->info.not_after));
+    BM_TRY(bm_record_put_time(record, "renew_after", outcome->renew_after));
+    BM_TRY(bm_record_put_text(record, "key_type", bm_pubkey_type_name(outcome->key)));
+    BM_TRY(bm_record_put_handle(record, "handle", options->handle));
+    BM_TRY(put_file(record, "certificate", options, "device.crt"));
+    BM_TRY(put_file(record, "key_file", options, "device.key"));
+    return outcome->has_ek ? bm_record_put_hex(record, "ek_sha256", BM_BYTES_ARRAY(outcome->ek)) : bm_ok();
+}
+
+BM_RESULT bm_report_enrolment(const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk)
+{
+    BM_AUTO(bm_record_fini) bm_record record = {.more = false};
+
+    if (!options->json) {
+        if (!options->quiet)
+            print_line(options, outcome);
+        return bm_ok();
+    }
+    BM_TRY(bm_record_begin_object(&record, NULL));
+    BM_TRY(put_enrolment(&record, options, outcome));
+    BM_TRY(bm_talk_put(talk, &record));
+    BM_TRY(bm_record_end_object(&record));
+    print_record(&record);
+    return bm_ok();
+}
+
+BM_RESULT bm_report_failure(bm_result failure, const char *finding, const bm_talk *talk)
+{
+    BM_AUTO(bm_record_fini) bm_record record = {.more = false};
+    BM_AUTO_BUF sentence = BM_BUF_EMPTY;
+
+    BM_TRY(bm_exit_put_sentence(&sentence, failure));
+    BM_TRY(bm_buf_terminate(&sentence));
+    BM_TRY(bm_record_begin_object(&record, NULL));
+    BM_TRY(bm_record_put_text(&record, "result", "failed"));
+    BM_TRY(bm_record_put_text(&record, "code", bm_code_name(failure.code)));
+    BM_TRY(bm_record_put_number(&record, "exit_status", bm_exit_status_of(failure)));
+    BM_TRY(bm_record_put_text(&record, "text", (const char *)sentence.data));
+    if (finding != NULL)
+        BM_TRY(bm_record_put_text(&record, "finding", finding));
+    BM_TRY(bm_talk_put(talk, &record));
+    BM_TRY(bm_record_end_object(&record));
+    print_record(&record);
+    return bm_ok();
+}
