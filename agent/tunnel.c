@@ -89,7 +89,7 @@ static BM_RESULT use_files(tunnel *self, bm_bytes reply)
 
     BM_TRY(bm_tunnel_message_parse_files(reply, &files));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(files.stamp), self->tried, sizeof(self->tried)));
-    BM_TRY(bm_tunnel_tls_new(&files, options->name != NULL ? options->name : options->to.host, &self->signer, &made));
+    BM_TRY(bm_tunnel_tls_new(&files, options->name != NULL ? options->name : options->to.host, &self->signer, self->links.tls, &made));
     bm_tunnel_tls_unref(self->links.tls);
     self->links.tls = made;
     return bm_ok();
