@@ -141,15 +141,29 @@ for peer in peers:
 print(f"{1000 * (time.monotonic() - start):.1f} {good}")
 END
 
+# at_once TITLE ROUNDS COMMAND...: the command runs what uses the TPM.
+at_once() {
+    local title=$1 rounds=$2 i signs t s good
+    shift 2
+    : >"$LAB/rows"
+    for ((i = 0; i < rounds; i++)); do
+        signs=$("$@" "$BENCH_SIGN" "$(lab_tcti one)" "$LAB/id-SN-1" "$many")
+        read -r t good < <(python3 "$LAB/many.py" "${PLACE[tunnel]}" "$many")
+        ((good == many)) || lab_die "$good of $many came through: $(tail -n 3 "$LAB/tunnel-t.log")"
+        read -r s good < <(python3 "$LAB/many.py" "$place_stunnel" "$many")
+        ((good == many)) || s="none ($good of $many)"
+        echo "$t $signs $s" >>"$LAB/rows"
+    done
+    awk -v n="$many" -v title="$title" '{ printf "%-34s tunnel %5.0f ms; %d signatures of the TPM one after the other %5.0f ms: ratio %.2f; stunnel with a key file %5.0f ms\n",
+        title, $1, n, $2, $1 / $2, $3 }' "$LAB/rows"
+}
+
 echo "$many connections at once, each with a full handshake: ms until the last one has its answer"
-: >"$LAB/rows"
-for ((i = 0; i < (runs + 1) / 2; i++)); do
-    signs=$("$BENCH_SIGN" "$(lab_tcti one)" "$LAB/id-SN-1" "$many")
-    read -r t good < <(python3 "$LAB/many.py" "${PLACE[tunnel]}" "$many")
-    ((good == many)) || lab_die "$good of $many came through: $(tail -n 3 "$LAB/tunnel-t.log")"
-    read -r s good < <(python3 "$LAB/many.py" "$place_stunnel" "$many")
-    ((good == many)) || s="none ($good of $many)"
-    echo "$t $signs $s" >>"$LAB/rows"
-done
-awk -v n="$many" '{ printf "  tunnel %.0f ms; %d signatures of the TPM one after the other %.0f ms: ratio %.2f; stunnel with a key file %s ms\n",
-    $1, n, $2, $1 / $2, $3 }' "$LAB/rows"
+at_once "swtpm" $(((runs + 1) / 2)) env
+lab_stop tunnel-t
+lab_plan slow 'slow 0x15D:1 0 25'
+export BM_FAULT_PLAN=$LAB/slow.plan LD_LIBRARY_PATH=$LAB/tcti
+lab_tunnel t one "$LAB/id-SN-1" --listen 127.0.0.1:0 --to "127.0.0.1:$port" --name far.lab --ca "$LAB/far.crt"
+unset BM_FAULT_PLAN LD_LIBRARY_PATH
+PLACE[tunnel]=${LAB_PLACE[t]}
+at_once "25 ms a signature, as a good chip" 2 lab_faulty slow
