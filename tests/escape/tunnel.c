@@ -212,7 +212,8 @@ static const char *end_of(const escape_way *way, tunnel_part part)
     bool doors = strcmp(way->name, "32-bit-call") == 0 || strcmp(way->name, "x32-call") == 0;
 
 #if BM_SANITIZED
-    if (way->loose)
+    /* Their run time opens files for its reports. */
+    if (way->loose || strcmp(way->name, "open-to-write") == 0)
         return NULL;
 #endif
     if (part == SIGNER || part == CLERK)

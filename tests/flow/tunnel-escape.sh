@@ -18,6 +18,8 @@ other=$(sha256sum "$LAB/other/key.der")
 orders=$LAB/orders
 truncate -s 4096 "$orders"
 "$BIRTHMARK_GUEST" --ways >"$LAB/ways"
+# The search for leaks at an end that is none of ours would start a process, which the sandbox does not let it do.
+export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 export BIRTHMARK_ESCAPE=$orders BIRTHMARK_ESCAPE_KEY="$LAB_HANDLE ${other%% *}"
 
 start() {
