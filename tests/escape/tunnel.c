@@ -158,8 +158,10 @@ static void ask_signer_for_files(const escape_scene *scene, char said[ESCAPE_TEX
     bm_result result = bm_ok();
 
     (void)scene;
-    for (uint8_t what = BM_TUNNEL_ASK_LOAD; what < BM_TUNNEL_ASK_SIGN; what++) {
-        result = ask_raw(guest.signer, bm_bytes_of(&what, 1));
+    for (unsigned what = BM_TUNNEL_ASK_LOAD; what < BM_TUNNEL_ASK_SIGN; what++) {
+        const uint8_t ask = (uint8_t)what;
+
+        result = ask_raw(guest.signer, bm_bytes_of(&ask, 1));
         if (result.code != BM_E_MALFORMED)
             break;
     }
