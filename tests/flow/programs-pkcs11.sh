@@ -5,6 +5,7 @@
 . "$LAB_HERE/programs.sh"
 lab_programs_begin
 lab_other_side ec
+lab_workers
 export TPM2_PKCS11_STORE=$LAB/p11 TPM2_PKCS11_TCTI=$TPM2OPENSSL_TCTI TSS2_LOG=all+none TPM2_PKCS11_LOG_LEVEL=0
 
 # What a program leaves in the TPM is gone when it ends, where the kernel's resource manager stands in between. Here nothing does.
@@ -26,6 +27,9 @@ manage() {
 lab_say "device.key becomes an object of a token"
 lab_run pkcs11-token >"$LAB/token.log" 2>&1 || lab_die "$(cat "$LAB/token.log")"
 lab_block pkcs11-cnf >"$LAB/etc/pkcs11.cnf"
+if [[ $LAB_WORKERS != root ]]; then
+    chown -R "$LAB_WORKERS" "$LAB/p11"
+fi
 manage
 
 # start_own, start_proxy: nginx with the environment of the page. That of a service has no variables for this: the token and the TPM are the usual ones.

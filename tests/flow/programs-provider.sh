@@ -5,6 +5,7 @@
 . "$LAB_HERE/programs.sh"
 lab_programs_begin
 lab_other_side ec ed
+lab_workers
 
 lab_say "openssl s_client with the key's URI, whatever the server's certificate"
 for LAB_KIND in ec ed; do

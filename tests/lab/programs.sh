@@ -8,7 +8,7 @@
 LAB_PAGE=$LAB_HERE/../../docs/programs.md
 LAB_KIND=ed
 declare -A LAB_WEB=() LAB_BROKER=()
-LAB_OWN=0 LAB_PLAIN=0
+LAB_OWN=0 LAB_PLAIN=0 LAB_WORKERS=root
 
 # lab_block NAME: the block of the page, its examples of paths, places and servers replaced by the lab's.
 lab_block() {
@@ -73,6 +73,15 @@ lab_programs_begin() {
     done
 }
 
+# lab_workers: from here on nginx's workers are Debian's www-data, where this is root and that user can come here at all; he may open the TPM.
+lab_workers() {
+    if (($(id -u) == 0)) && chmod 711 "$LAB" && runuser -u www-data -- test -x "$LAB"; then
+        LAB_WORKERS=www-data
+        chmod 711 "$LAB/tpm-one"
+        chmod 666 "$LAB/tpm-one/sock"
+    fi
+}
+
 # lab_tries COMMAND...: until it succeeds, at most five times: another may take a port between the question for it and its use.
 lab_tries() {
     local try
@@ -100,7 +109,7 @@ lab_start_nginx() {
     local d=$LAB/nginx-$1
     mkdir -p "$d"
     {
-        printf '%s\n' "daemon off; pid $d/pid; error_log $d/error.log info;" "$(lab_root_stays 'user root;')" "$2"
+        printf '%s\n' "daemon off; pid $d/pid; error_log $d/error.log info;" "$(lab_root_stays "user $LAB_WORKERS;")" "$2"
         printf '%s\n' 'events { worker_connections 64; }' "http { access_log $d/access.log;"
         printf '%s_temp_path %s;\n' client_body "$d/body" proxy "$d/proxy" fastcgi "$d/fastcgi" uwsgi "$d/uwsgi" scgi "$d/scgi"
         printf '%s\n' "$3" '}'
