@@ -89,7 +89,7 @@ static BM_RESULT use_files(tunnel *self, bm_bytes reply)
 
     BM_TRY(bm_tunnel_message_parse_files(reply, &files));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(files.stamp), self->tried, sizeof(self->tried)));
-    BM_TRY(bm_tunnel_tls_new(&files, options->name != NULL ? options->name : options->to.host, &self->signer, &made));
+    BM_TRY(bm_tunnel_tls_new(&files, options->name != NULL ? options->name : options->to.host, &self->signer, self->links.tls, &made));
     bm_tunnel_tls_unref(self->links.tls);
     self->links.tls = made;
     return bm_ok();
@@ -134,6 +134,12 @@ static void take_addresses(tunnel *self, bm_bytes reply)
     }
 }
 
+static void helper_has_ended(const tunnel *self)
+{
+    (void)fputs("birthmark tunnel: a helper of the tunnel has ended: the tunnel ends, too\n", stderr);
+    (void)event_base_loopbreak(self->links.base);
+}
+
 static void on_reply(evutil_socket_t fd, short events, void *context)
 {
     tunnel *self = context;
@@ -143,8 +149,7 @@ static void on_reply(evutil_socket_t fd, short events, void *context)
 
     (void)events;
     if (bm_tunnel_message_receive(fd, &reply, &ended).code != BM_OK || ended) {
-        bm_tunnel_log_line(&self->links.log, "a helper of the tunnel has ended: the tunnel ends, too");
-        (void)event_base_loopbreak(self->links.base);
+        helper_has_ended(self);
         return;
     }
     self->asked = 0;
@@ -214,6 +219,8 @@ static void on_tick(evutil_socket_t fd, short events, void *context)
     (void)fd;
     (void)events;
     bm_tunnel_links_sweep(&self->links);
+    if (bm_tunnel_helper_has_ended(&self->signer) || bm_tunnel_helper_has_ended(&self->clerk))
+        helper_has_ended(self);
     if (self->stop_at == 0 && self->events[E_ACCEPT] != NULL)
         (void)event_add(self->events[E_ACCEPT], NULL);
     if (self->stop_at != 0 && bm_clock_ns() >= self->stop_at) {
@@ -280,6 +287,7 @@ static BM_RESULT start_helpers(tunnel *self)
 
     self->signs = (bm_tunnel_duty){.state = options->state, .ca = options->ca != NULL ? options->ca : BM_TUNNEL_CA_DEFAULT, .tcti = options->tcti, .server = options->to};
     self->reads = self->signs;
+    self->signs.signs = true;
     self->reads.leftover = options->listens ? &options->place : NULL;
     BM_TRY(bm_tunnel_helper_start(&self->signs, &self->signer));
     return bm_tunnel_helper_start(&self->reads, &self->clerk);

@@ -4,6 +4,7 @@
 #include "agent/tls_files.h"
 #include "agent/tls_signer.h"
 #include "agent/tunnel_listen.h"
+#include "agent/tunnel_ours.h"
 #include "agent/tunnel_sandbox.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,7 +24,9 @@
 typedef struct {
     const bm_tunnel_duty *duty;
     bm_tls_signer signer;
+    bm_tunnel_ours ours;
     int fd;
+    bool dismissed; /* the tunnel ends as it should */
 } helper_self;
 
 static BM_RESULT load(const bm_tunnel_duty *duty, bm_buf *reply)
@@ -96,6 +100,7 @@ static BM_RESULT answer(helper_self *self, bm_bytes ask, bm_buf *reply)
     bm_tunnel_ask type;
 
     BM_TRY(bm_tunnel_message_parse_ask(ask, &type, &wish));
+    BM_CHECK((type == BM_TUNNEL_ASK_SIGN) == self->duty->signs || type == BM_TUNNEL_ASK_END, BM_E_MALFORMED, "a request for the other helper");
     switch (type) {
     case BM_TUNNEL_ASK_LOAD:
         return load(self->duty, reply);
@@ -104,8 +109,12 @@ static BM_RESULT answer(helper_self *self, bm_bytes ask, bm_buf *reply)
     case BM_TUNNEL_ASK_RESOLVE:
         return resolve(self->duty, reply);
     case BM_TUNNEL_ASK_SIGN:
+        BM_TRY(bm_tunnel_ours_check(&self->ours, self->duty->state, &wish));
         BM_TRY(bm_tls_signer_sign(&self->signer, &wish, &signature));
         return bm_tunnel_message_put_bytes(reply, bm_buf_view(&signature));
+    case BM_TUNNEL_ASK_END:
+        self->dismissed = true;
+        return bm_ok();
     }
     return bm_fail(BM_E_INTERNAL, "a request that nobody takes");
 }
@@ -132,11 +141,14 @@ static BM_RESULT serve(helper_self *self)
         if (ended)
             return bm_ok();
         result = answer(self, bm_buf_view(&ask), &reply);
+        if (self->dismissed)
+            return bm_ok();
         if (result.code != BM_OK) {
             bm_buf_clear(&reply);
             BM_TRY(bm_tunnel_message_put_failure(&reply, result));
         }
-        BM_TRY(bm_tunnel_message_send(self->fd, bm_buf_view(&reply)));
+        /* When nobody takes it any more, what is received next says why. */
+        bm_result_ignore(bm_tunnel_message_send(self->fd, bm_buf_view(&reply)));
     }
 }
 
@@ -161,12 +173,18 @@ static _Noreturn void be_helper(const bm_tunnel_duty *duty, int fd)
     /* What tells of slow commands has a thread, which the sandbox does not allow. */
     (void)bm_sink_use(NULL);
     ignore_signals();
+    /* Now, before a renewal: connections with this key may still be made then. */
+    if (duty->signs)
+        bm_result_ignore(bm_tunnel_ours_look(&self.ours, duty->state));
     result = bm_tunnel_sandbox_enter_helper();
     if (result.code == BM_OK)
         result = serve(&self);
     bm_tls_signer_close(&self.signer);
     if (duty->leftover != NULL)
         bm_tunnel_listen_remove(duty->leftover);
+    if (!duty->signs && !self.dismissed)
+        (void)fprintf(stderr, "birthmark tunnel: the process that talks to the network was ended, by its sandbox or from outside (the kernel's log has "
+                              "which): all connections are gone; start the tunnel again, and report it if it was the sandbox\n");
     _exit(result.code == BM_OK ? 0 : 1);
 }
 
@@ -193,12 +211,22 @@ BM_RESULT bm_tunnel_helper_start(const bm_tunnel_duty *duty, bm_tunnel_helper *h
 
 void bm_tunnel_helper_stop(bm_tunnel_helper *helper)
 {
+    BM_AUTO_BUF end = BM_BUF_EMPTY;
+
     if (helper->fd < 0)
         return;
+    if (bm_tunnel_message_put_ask(&end, BM_TUNNEL_ASK_END).code == BM_OK)
+        bm_result_ignore(bm_tunnel_message_send(helper->fd, bm_buf_view(&end)));
     (void)close(helper->fd);
     helper->fd = -1;
-    while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+    while (!helper->ended && waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+bool bm_tunnel_helper_has_ended(bm_tunnel_helper *helper)
+{
+    helper->ended = helper->ended || waitpid(helper->pid, NULL, WNOHANG) == helper->pid;
+    return helper->ended;
 }
 
 BM_RESULT bm_tunnel_helper_ask(const bm_tunnel_helper *helper, bm_bytes ask, bm_buf *reply)

@@ -117,7 +117,7 @@ BM_RESULT bm_tunnel_message_parse_ask(bm_bytes body, bm_tunnel_ask *ask, bm_tls_
     uint8_t type;
 
     BM_TRY(bm_cursor_u8(&cursor, &type));
-    BM_CHECK(type >= BM_TUNNEL_ASK_LOAD && type <= BM_TUNNEL_ASK_SIGN, BM_E_MALFORMED, "no such request");
+    BM_CHECK(type >= BM_TUNNEL_ASK_LOAD && type <= BM_TUNNEL_ASK_END, BM_E_MALFORMED, "no such request");
     if (type == BM_TUNNEL_ASK_SIGN)
         BM_TRY(parse_wish(&cursor, wish));
     BM_TRY(bm_cursor_end(&cursor));

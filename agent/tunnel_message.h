@@ -16,7 +16,8 @@ typedef enum {
     BM_TUNNEL_ASK_LOAD = 1, /* the files */
     BM_TUNNEL_ASK_STAMP,    /* which certificate the state directory has */
     BM_TUNNEL_ASK_RESOLVE,  /* the server's addresses */
-    BM_TUNNEL_ASK_SIGN      /* one signature in the TPM */
+    BM_TUNNEL_ASK_SIGN,     /* one signature in the TPM */
+    BM_TUNNEL_ASK_END       /* the tunnel ends; there is no reply */
 } bm_tunnel_ask;
 
 /* The files of an identity and those that verify the server, PEM; the key's handle; and what changes with the certificate. */
@@ -43,7 +44,7 @@ BM_RESULT bm_tunnel_message_send(int fd, bm_bytes body);
 /* Waits for one message, appended to `body`; `ended`: the other side has ended, and there is none. BM_E_INTERNAL, BM_E_NO_MEMORY. */
 BM_RESULT bm_tunnel_message_receive(int fd, bm_buf *body, bool *ended);
 
-/* Appends a request without content (LOAD, STAMP, RESOLVE), and one for a signature. */
+/* Appends a request without content (LOAD, STAMP, RESOLVE, END), and one for a signature. */
 BM_RESULT bm_tunnel_message_put_ask(bm_buf *out, bm_tunnel_ask ask);
 BM_RESULT bm_tunnel_message_put_wish(bm_buf *out, const bm_tls_wish *wish);
 

@@ -15,7 +15,8 @@
 
 #define SESSIONS_MAX 128
 #define TLS12_ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:RSA+SHA256:RSA+SHA384"
-#define ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:RSA+SHA256:RSA+SHA384"
+/* PKCS#1 v1.5 before PSS: TLS 1.2 takes either, and every TPM makes the first in the same way; TLS 1.3 passes over it. */
+#define ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:RSA+SHA256:RSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384"
 
 struct bm_tunnel_tls {
     unsigned uses;
@@ -39,7 +40,8 @@ struct bm_tunnel_session {
     SSL *ssl;
     bm_tunnel_tls *tls;
     bool may_sign;
-    bool asked; /* the server asked for our certificate */
+    bool asked;   /* the server asked for our certificate */
+    bool limited; /* to TLS 1.2 */
     char failure[BM_TUNNEL_WHY_SIZE];
 };
 
@@ -130,7 +132,8 @@ static bool configure(SSL_CTX *ctx)
 {
     char algorithms[] = ALGORITHMS; /* the macro wants it writable */
 
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    /* The order of the algorithms for our signature is ours, not the server's: that is what the "server preference" of a client means to OpenSSL. */
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
@@ -163,7 +166,7 @@ static BM_RESULT fill(bm_tunnel_tls *tls, const bm_tunnel_files *files)
     return use_identity(tls, files);
 }
 
-BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, bm_tunnel_tls **tls)
+BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, const bm_tunnel_tls *before, bm_tunnel_tls **tls)
 {
     bm_tunnel_tls *made = calloc(1, sizeof(*made));
     bm_address address;
@@ -171,6 +174,7 @@ BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, cons
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     *made = (bm_tunnel_tls){.uses = 1, .name = name, .signer = signer};
+    made->pss_is_odd = before != NULL && before->pss_is_odd;
     made->name_is_address = bm_address_parse(bm_bytes_str(name), &address).code == BM_OK;
     (void)pthread_mutex_init(&made->lock, NULL);
     result = fill(made, files);
@@ -225,7 +229,9 @@ BM_RESULT bm_tunnel_session_new(bm_tunnel_tls *tls, int fd, bm_tunnel_session **
         made->tls = bm_tunnel_tls_ref(tls);
     }
     good = made != NULL && made->ssl != NULL && SSL_set_fd(made->ssl, fd) == 1 && SSL_set_app_data(made->ssl, made) == 1 && expect(tls, made->ssl);
-    if (good && tls->pss_is_odd)
+    if (good)
+        made->limited = tls->pss_is_odd;
+    if (good && made->limited)
         good = SSL_set_max_proto_version(made->ssl, TLS1_2_VERSION) == 1 && SSL_set1_client_sigalgs_list(made->ssl, algorithms) == 1;
     if (good && ticket != NULL)
         (void)SSL_set_session(made->ssl, ticket);
@@ -265,7 +271,7 @@ static bm_tunnel_step step_of(bm_tunnel_session *session, int rc)
         return BM_TUNNEL_WANTS_KEY;
     if (error == SSL_ERROR_ZERO_RETURN)
         return BM_TUNNEL_CLOSED;
-    bm_tunnel_why_of_openssl(session->ssl, error, session->tls->name, session->asked, session->failure);
+    bm_tunnel_why_of_openssl(session->ssl, error, session->tls->name, session->asked, session->limited, session->failure);
     ERR_clear_error();
     return BM_TUNNEL_BROKEN;
 }
