@@ -103,6 +103,16 @@ static BM_RESULT check_certificate(const bm_enrolment *e, bm_ekc_info *info)
     return bm_ekc_describe(certificate, info);
 }
 
+static void print_enrolled(const bm_enrolment *e, const char *until)
+{
+    (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key ", e->certificate.device, e->options->state, until);
+    if (!e->in_file)
+        (void)printf("handle:0x%08x%s", e->options->handle, e->ik.kind.parent == BM_TPM_OWNER ? ", or " : "");
+    if (e->ik.kind.parent == BM_TPM_OWNER)
+        (void)printf("%s/device.key", e->options->state);
+    (void)printf("\n");
+}
+
 static BM_RESULT get_certificate(bm_enrolment *e)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
@@ -115,12 +125,11 @@ static BM_RESULT get_certificate(bm_enrolment *e)
     BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
     BM_TRY(check_certificate(e, &info));
     start = bm_clock_ns();
-    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
+    BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->options->handle, &e->ek.key, &e->certificate));
     e->disk = bm_clock_ns() - start;
     bm_text_time(info.not_after, until);
     bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);
-    (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key handle:0x%08x, or %s/device.key\n",
-                 e->certificate.device, e->options->state, until, e->options->handle, e->options->state);
+    print_enrolled(e, until);
     return bm_ok();
 }
 
@@ -138,14 +147,15 @@ static bool has_nothing_to_do(const bm_enrolment *e)
 {
     char until[BM_TIME_TEXT_SIZE];
     char renew[BM_TIME_TEXT_SIZE];
+    char place[BM_ENROLMENT_PLACE];
 
-    if (e->options->renew || !bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) ||
-        (e->options->key != BM_KEY_NONE && e->options->key != e->ik.key.type))
+    if (e->options->renew || !bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) || !bm_enrolment_keys_are_wanted(e))
         return false;
+    bm_enrolment_place(e, place);
     bm_text_time(e->state.info.not_after, until);
     bm_text_time(e->state.renew_after, renew);
-    (void)printf("%s/device.crt (%s) is valid until %s and for the key at 0x%08x: nothing to do before %s, unless with --renew\n",
-                 e->options->state, e->state.info.subject, until, e->options->handle, renew);
+    (void)printf("%s/device.crt (%s) is valid until %s and for the key at %s: nothing to do before %s, unless with --renew\n",
+                 e->options->state, e->state.info.subject, until, place, renew);
     return true;
 }
 
@@ -155,9 +165,13 @@ BM_RESULT bm_enroll(const bm_options *options)
     int64_t start = bm_clock_ns();
 
     BM_TRY(bm_enrolment_prepare(&e));
+    BM_TRY(bm_enrolment_keys_check(&e));
     if (has_nothing_to_do(&e))
         return bm_ok();
     BM_TRY(bm_enrolment_keys_make(&e));
+    /* A key that was only put back, or that is in its file, needs no other certificate. */
+    if (e.in_file == e.state.in_file && has_nothing_to_do(&e))
+        return bm_ok();
     BM_TRY(bm_enrolment_read_areas(&e));
     BM_TRY(bm_enrolment_make_request(&e));
     BM_TRY(ask_challenge(&e));

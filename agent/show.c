@@ -1,10 +1,10 @@
 #include "agent/show.h"
 
-#include "agent/identity.h"
+#include "agent/key_look.h"
 #include "agent/offer.h"
 #include "agent/tpm_auth.h"
 #include "agent/tpm_ek.h"
-#include "agent/tpm_ik.h"
+#include "agent/tpm_use.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -111,24 +111,43 @@ static BM_RESULT show_eks(bm_tpm_context *tpm)
     return bm_ok();
 }
 
-static BM_RESULT show_ik(bm_tpm_context *tpm, uint32_t handle, bm_tpm_ik *ik)
+/* Where the key hangs, who may use it, and whether its registers allow that now. */
+static BM_RESULT show_kind(const bm_tpm_ik *ik)
 {
-    bm_result result = bm_tpm_ik_open(tpm, handle, ik);
+    BM_AUTO_BUF words = BM_BUF_EMPTY;
+    bool holds;
 
-    (void)printf("identity key at 0x%08x\n", handle);
+    BM_TRY(bm_tpm_kind_put(&words, &ik->kind));
+    (void)printf("  of             %.*s\n", (int)words.size, (const char *)words.data);
+    BM_TRY(bm_tpm_use_holds(ik, &holds));
+    if (ik->kind.pcrs.mask != 0)
+        (void)printf("  PCRs           %s\n", holds ? "as they were when the key was made" : "changed since the key was made: it cannot be used");
+    return bm_ok();
+}
+
+static BM_RESULT show_ik(bm_tpm_context *tpm, const bm_options *options, bm_key_look *look)
+{
+    bm_result result = bm_key_look_find(tpm, options->handle, look);
+
+    if (look->in_file)
+        (void)printf("identity key in %s/device.key\n", options->state);
+    else
+        (void)printf("identity key at 0x%08x\n", options->handle);
     if (result.code == BM_E_TPM_HANDLE_TAKEN) {
         (void)printf("  the handle holds another kind of key\n");
         return bm_ok();
     }
     BM_TRY(result);
-    if (ik->key.type == BM_KEY_NONE) {
+    if (look->ik.key.type == BM_KEY_NONE && look->has_file && !look->in_file)
+        (void)printf("  none: 'birthmark enroll' puts the one of %s/device.key back, if this TPM still can\n", options->state);
+    else if (look->ik.key.type == BM_KEY_NONE)
         (void)printf("  none: run 'birthmark enroll'\n");
-        return bm_ok();
-    }
-    return print_key(&ik->key);
+    else
+        BM_TRY(print_key(&look->ik.key));
+    return look->is_filed ? show_kind(&look->ik) : bm_ok();
 }
 
-static BM_RESULT show_identity(const char *path, const bm_tpm_ik *ik)
+static BM_RESULT show_identity(const char *path, const bm_key_look *look)
 {
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
     bm_identity_state state;
@@ -145,7 +164,8 @@ static BM_RESULT show_identity(const char *path, const bm_tpm_ik *ik)
     (void)printf("  subject        %s\n  issuer         %s\n", state.info.subject, state.info.issuer);
     print_dates(state.info.not_before, state.info.not_after);
     (void)printf("  renew after    %s\n", renew);
-    (void)printf("  for the key    %s\n", bm_pubkey_equal(&state.key, &ik->key) ? "at the handle" : "of another handle, or none");
+    (void)printf("  for the key    %s\n",
+                 !bm_pubkey_equal(&state.key, &look->ik.key) ? "of another handle, or none" : look->in_file ? "in device.key" : "at the handle");
     return bm_ok();
 }
 
@@ -153,12 +173,13 @@ BM_RESULT bm_show(const bm_options *options)
 {
     BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_tpm_context_close) bm_tpm_context tpm = {0};
-    BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik ik = {0};
+    BM_AUTO(bm_key_look_fini) bm_key_look look = {.has_file = false};
 
     BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
     bm_tpm_auth_use(&tpm, &auth);
     BM_TRY(show_eks(&tpm));
-    BM_TRY(show_ik(&tpm, options->handle, &ik));
-    return show_identity(options->state, &ik);
+    BM_TRY(bm_key_look_read(options->state, &look));
+    BM_TRY(show_ik(&tpm, options, &look));
+    return show_identity(options->state, &look);
 }
