@@ -83,6 +83,8 @@ static BM_RESULT open_ik(bm_enrolment *e)
 /* Opens everything, before anything is changed or sent. */
 BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
 {
+    bm_tpm_public filed;
+
     BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
     if (e->options->key_auth != NULL)
         BM_TRY(bm_tpm_kind_read_auth(e->options->key_auth, &e->key_auth));
@@ -93,6 +95,8 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
     bm_tpm_auth_use(&e->tpm, &e->auth);
+    if (bm_tpm_public_parse(bm_buf_view(&e->file_public), &filed).code == BM_OK)
+        e->tpm.policy = filed.policy;
     sweep_left(e);
     return open_ik(e);
 }

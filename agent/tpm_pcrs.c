@@ -152,6 +152,7 @@ static BM_RESULT start(bm_tpm_context *context, bm_hash_alg name_alg, bm_tpm_obj
                Esys_StartAuthSession(context->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                                      TPM2_SE_POLICY, &symmetric, bm_tpm_public_hash_id(name_alg), &tr));
     BM_TRY(bm_tpm_object_adopt(session, context, tr, BM_TPM_OBJECT_SESSION));
+    BM_TRY(bm_tpm_context_result("Esys_TR_GetTpmHandle", Esys_TR_GetTpmHandle(context->esys, tr, &context->policy_session)));
     return bm_tpm_context_result("Esys_TRSess_SetAttributes",
                                  Esys_TRSess_SetAttributes(context->esys, tr, 0, TPMA_SESSION_CONTINUESESSION));
 }
