@@ -16,10 +16,10 @@ static BM_RESULT look_into_tpm(bm_findings *findings, bm_tpm_context *tpm, const
 {
     bm_doctor_tpm seen = {.auth_set = {false}};
     BM_TRY(bm_doctor_tpm_find(findings, tpm, &seen));
-    BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_handles_find(findings, tpm, options, ik)));
     /* A value that cannot be right is not sent: neither none where one is set, nor one where none is. */
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         tpm->auth[i].withheld = seen.auth_set[i] != (tpm->auth[i].value.size > 0);
+    BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_handles_find(findings, tpm, options, ik)));
     BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_ek_find(findings, tpm, !tpm->auth[BM_TPM_ENDORSEMENT].withheld, eks)));
     bm_doctor_tpm_auth(findings, tpm, &seen);
     return bm_ok();

@@ -116,11 +116,13 @@ static BM_RESULT get_certificate(bm_enrolment *e, bm_enroll_outcome *outcome)
     BM_TRY(check_certificate(e, &made.info));
     BM_TRY(bm_pubkey_spki_sha256(&e->ek.key, made.ek));
     start = bm_clock_ns();
-    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
+    BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->options->handle, &e->ek.key, &e->certificate));
     e->disk = bm_clock_ns() - start;
     bm_text_time(made.info.not_after, until);
     bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);
     made.renew_after = e->certificate.renew_after;
+    made.in_file = e->in_file;
+    made.parent = e->ik.kind.parent;
     (void)snprintf(made.device, sizeof(made.device), "%s", e->certificate.device);
     *outcome = made;
     return bm_ok();
@@ -138,14 +140,14 @@ static void tell_total(const bm_enrolment *e, int64_t start)
 
 static bool has_nothing_to_do(const bm_enrolment *e)
 {
-    return !e->options->renew && bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) &&
-           (e->options->key == BM_KEY_NONE || e->options->key == e->ik.key.type);
+    return !e->options->renew && bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) && bm_enrolment_keys_are_wanted(e);
 }
 
 /* What the directory has. */
 static BM_RESULT leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
 {
-    bm_enroll_outcome found = {.info = e->state.info, .renew_after = e->state.renew_after, .key = e->ik.key.type, .has_ek = e->state.has_ek};
+    bm_enroll_outcome found = {.info = e->state.info, .renew_after = e->state.renew_after, .key = e->ik.key.type, .has_ek = e->state.has_ek,
+                               .in_file = e->in_file, .parent = e->ik.kind.parent};
 
     bm_identity_name(&found.info, found.device);
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(e->state.ek), found.ek, sizeof(found.ek)));
@@ -159,9 +161,13 @@ BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome)
     int64_t start = bm_clock_ns();
 
     BM_TRY(bm_enrolment_prepare(&e));
+    BM_TRY(bm_enrolment_keys_check(&e));
     if (has_nothing_to_do(&e))
         return leave(&e, outcome);
     BM_TRY(bm_enrolment_keys_make(&e));
+    /* A key that was only put back, or that is in its file, needs no other certificate. */
+    if (e.in_file == e.state.in_file && has_nothing_to_do(&e))
+        return leave(&e, outcome);
     BM_TRY(bm_enrolment_read_areas(&e));
     BM_TRY(bm_enrolment_make_request(&e));
     BM_TRY(ask_challenge(&e));

@@ -12,6 +12,8 @@ typedef struct {
     bm_ekc_info info;
     int64_t renew_after;
     bm_key_type key;
+    bool in_file;            /* the key is in device.key alone, and not at its handle */
+    bm_tpm_hierarchy parent; /* device.key is there for a key of the owner */
     bool has_ek;       /* false for an identity from before its directory knew */
     uint8_t ek[BM_SHA256_SIZE]; /* the EK that it is bound to: SHA-256 of its SubjectPublicKeyInfo */
 } bm_enroll_outcome;

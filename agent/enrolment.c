@@ -18,6 +18,7 @@ void bm_enrolment_fini(bm_enrolment *e)
         bm_identity_unmark(&e->identity);
     bm_exchange_free(e->exchange);
     bm_identity_close(&e->identity);
+    bm_buf_fini(&e->key_auth);
     bm_buf_fini(&e->file_public);
     bm_buf_fini(&e->file_private);
     bm_request_fini(&e->request);
@@ -32,10 +33,13 @@ static BM_RESULT read_key_file(bm_enrolment *e)
     bool found;
 
     BM_TRY(bm_identity_read(&e->identity, "device.key", &pem, &found));
-    if (found && bm_key_file_parse(bm_buf_view(&pem), &e->file_public, &e->file_private).code != BM_OK) {
+    if (found && bm_key_file_parse(bm_buf_view(&pem), &e->file_kind, &e->file_public, &e->file_private).code != BM_OK) {
         bm_buf_clear(&e->file_public);
         bm_buf_clear(&e->file_private);
     }
+    if (e->file_public.size == 0)
+        e->file_kind = (bm_tpm_kind){.has_auth = false};
+    e->file_kind.auth = bm_buf_view(&e->key_auth);
     return bm_ok();
 }
 
@@ -54,12 +58,36 @@ static void warn_of_open_files(const bm_options *options)
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         if (options->auth[i] != NULL && bm_secret_is_open(options->auth[i]))
             bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->auth[i]);
+    if (options->key_auth != NULL && bm_secret_is_open(options->key_auth))
+        bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->key_auth);
+}
+
+/* The key at the handle, if it is to be looked at: where the key is in device.key alone, the handle is somebody else's. */
+static BM_RESULT open_ik(bm_enrolment *e)
+{
+    const bm_options *options = e->options;
+    bm_tpm_hierarchy parent = options->has_parent ? options->parent : e->file_kind.parent;
+
+    e->in_file = options->persist == BM_PERSIST_NEVER ||
+                 (e->state.in_file && options->persist == BM_PERSIST_AUTO && parent == BM_TPM_OWNER);
+    if (e->in_file)
+        return bm_ok();
+    BM_TRY(bm_tpm_ik_open(&e->tpm, options->handle, &e->ik));
+    if (e->file_public.size > 0 && bm_bytes_equal(bm_buf_view(&e->ik.public_area), bm_buf_view(&e->file_public)))
+        e->ik.kind = e->file_kind;
+    else
+        e->ik.kind.auth = bm_buf_view(&e->key_auth);
+    return bm_ok();
 }
 
 /* Opens everything, before anything is changed or sent. */
 BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
 {
+    bm_tpm_public filed;
+
     BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
+    if (e->options->key_auth != NULL)
+        BM_TRY(bm_tpm_kind_read_auth(e->options->key_auth, &e->key_auth));
     warn_of_open_files(e->options);
     BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
@@ -67,8 +95,18 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
     bm_tpm_auth_use(&e->tpm, &e->auth);
+    if (bm_tpm_public_parse(bm_buf_view(&e->file_public), &filed).code == BM_OK)
+        e->tpm.policy = filed.policy;
     sweep_left(e);
-    return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
+    return open_ik(e);
+}
+
+void bm_enrolment_place(const bm_enrolment *e, char place[BM_ENROLMENT_PLACE])
+{
+    if (e->in_file)
+        (void)snprintf(place, BM_ENROLMENT_PLACE, "%.140s/device.key", e->options->state);
+    else
+        (void)snprintf(place, BM_ENROLMENT_PLACE, "0x%08x", e->options->handle);
 }
 
 void bm_enrolment_note_foreign(const bm_tpm_ek *ek)

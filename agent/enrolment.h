@@ -24,7 +24,10 @@ typedef struct {
     bm_tpm_ek ek;
     bool bound; /* the directory's identity belongs to this EK, and no other is offered */
     bm_tpm_ik ik;
-    bm_buf file_public; /* of device.key, as it was found */
+    bool in_file;       /* the key is not, or will not be, at the handle: what is there is not ours to look at */
+    bm_buf key_auth;    /* the value of --key-auth; secret */
+    bm_tpm_kind file_kind; /* of device.key, as it was found, with key_auth */
+    bm_buf file_public;
     bm_buf file_private;
     bm_request request;
     bm_reply_challenge challenge;
@@ -32,6 +35,11 @@ typedef struct {
     bm_steps steps;
     int64_t disk; /* nanoseconds spent with the files of the result */
 } bm_enrolment;
+
+#define BM_ENROLMENT_PLACE 160
+
+/* Writes where the IK is, for a person: a handle, or the (shortened) name of a file. */
+void bm_enrolment_place(const bm_enrolment *e, char place[BM_ENROLMENT_PLACE]);
 
 /* Flushes what is loaded, closes and frees. For BM_AUTO. */
 void bm_enrolment_fini(bm_enrolment *e);

@@ -95,6 +95,8 @@ const char *bm_findings_name_for(bm_result failure)
     } rows[] = {
         {BM_E_TPM_UNREACHABLE, "/dev/tpm", "device-node"},
         {BM_E_TPM_UNREACHABLE, NULL, "tpm"},
+        {BM_E_TPM_AUTH, "--key-auth", "key-auth"},
+        {BM_E_TPM_AUTH, "PCRs", "key-policy"},
         {BM_E_TPM_AUTH, "owner", "owner-auth"},
         {BM_E_TPM_AUTH, "endorsement", "endorsement-auth"},
         {BM_E_TPM_AUTH, NULL, "ek"},

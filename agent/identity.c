@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -166,7 +168,19 @@ BM_RESULT bm_identity_put_openssl(bm_buf *out)
                           "?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes,tpm2.mac!=yes\n");
 }
 
-static BM_RESULT put_contents(uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
+/* A program that is given a file's name has another directory than we. */
+static BM_RESULT put_uri(const bm_identity *identity, uint32_t handle, bm_buf *out)
+{
+    char path[PATH_MAX];
+
+    if (handle != 0)
+        return bm_buf_putf(out, "handle:0x%08x\n", handle);
+    if (realpath(identity->path, path) == NULL)
+        return io_error(identity, "", "cannot be found");
+    return bm_buf_putf(out, "file:%s/%s\n", path, key_name);
+}
+
+static BM_RESULT put_contents(const bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
 {
     char renew_after[BM_TIME_TEXT_SIZE];
     uint8_t digest[BM_SHA256_SIZE];
@@ -180,7 +194,7 @@ static BM_RESULT put_contents(uint32_t handle, const bm_pubkey *ek, const bm_rep
     }
     BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_DEVICE])));
     BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_CHAIN])));
-    BM_TRY(bm_buf_putf(&content[F_URI], "handle:0x%08x\n", handle));
+    BM_TRY(put_uri(identity, handle, &content[F_URI]));
     BM_TRY(bm_identity_put_openssl(&content[F_OPENSSL]));
     BM_TRY(bm_pubkey_spki_sha256(ek, digest));
     BM_TRY(bm_text_put_hex(&content[F_EK], BM_BYTES_ARRAY(digest)));
@@ -234,7 +248,7 @@ static BM_RESULT replace_files(bm_identity *identity, const bm_buf content[F_COU
 BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply)
 {
     bm_buf content[F_COUNT] = {0};
-    bm_result result = put_contents(handle, ek, reply, content);
+    bm_result result = put_contents(identity, handle, ek, reply, content);
 
     if (result.code == BM_OK)
         result = replace_files(identity, content);
@@ -286,6 +300,8 @@ BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state
             take_certificate(bm_buf_view(&content), &seen);
         else if (i == F_RENEW)
             take_renew_after(bm_buf_view(&content), &seen);
+        else if (i == F_URI)
+            seen.in_file = content.size >= 5 && bm_bytes_equal(bm_bytes_slice(bm_buf_view(&content), 0, 5), bm_bytes_str("file:"));
         else if (i == F_EK)
             take_ek(bm_buf_view(&content), &seen);
     }

@@ -3,7 +3,8 @@
  *
  *   device.crt     the certificate            chain.crt   the CA's certificates, the issuer first
  *   fullchain.crt  both, for nginx and others  ca.crt      the last of the chain: what those who verify devices trust
- *   device.key     the key as TSS2 PRIVATE KEY  key.uri     the key as handle:0x...
+ *   device.key     the key as TSS2 PRIVATE KEY, or how a primary of the endorsement hierarchy is made again
+ *   key.uri        the key as handle:0x..., or as file:... where it is not persistent
  *   openssl.cnf    loads tpm2-openssl          renew_after when to run the agent again (RFC 3339)
  *   ek             the EK that the identity is bound to: SHA-256 of its SubjectPublicKeyInfo, in hex
  *
@@ -31,6 +32,7 @@ typedef struct {
     bm_pubkey key; /* of the certificate */
     bm_ekc_info info;
     int64_t renew_after; /* 0 when the file is not there or not readable */
+    bool in_file;        /* key.uri: the key is in device.key alone */
     bool has_ek;         /* false in directories from before there was the file, and where it is damaged */
     uint8_t ek[BM_SHA256_SIZE];
 } bm_identity_state;
@@ -58,7 +60,7 @@ BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem);
 
 /*
  * Replaces all the other files from what the server answered to the device with this EK; they and device.key are on disk when this returns.
- * BM_E_IO.
+ * `handle`: of the persistent key; 0: it is in device.key alone. BM_E_IO.
  */
 BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply);
 

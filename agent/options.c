@@ -11,7 +11,8 @@
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP,
+    O_PARENT, O_PERSIST, O_KEY_AUTH, O_PCRS
 } option_id;
 
 static const struct option enroll_options[] = {
@@ -22,6 +23,8 @@ static const struct option enroll_options[] = {
     {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
     {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
     {"ek-sha256", required_argument, NULL, O_EK_SHA256},
+    {"parent", required_argument, NULL, O_PARENT}, {"persist", required_argument, NULL, O_PERSIST},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH}, {"pcrs", required_argument, NULL, O_PCRS},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
@@ -51,6 +54,9 @@ static const struct option tunnel_options[] = {
     {"listen", required_argument, NULL, O_LISTEN}, {"to", required_argument, NULL, O_TO},
     {"ca", required_argument, NULL, O_CA},         {"name", required_argument, NULL, O_NAME},
     {"mode", required_argument, NULL, O_MODE},     {"idle", required_argument, NULL, O_IDLE},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
 };
@@ -85,6 +91,25 @@ static BM_RESULT take_tunnel_option(int id, const char *value, bm_options *optio
         return bm_options_values_idle(value, &options->idle);
     default:
         return bm_fail(BM_E_INTERNAL, "an option that nobody takes");
+    }
+}
+
+/* Where the identity key is, and who may use it. */
+static BM_RESULT take_kind_option(int id, const char *value, bm_options *options)
+{
+    switch (id) {
+    case O_PARENT:
+        options->has_parent = true;
+        return bm_options_values_parent(value, &options->parent);
+    case O_PERSIST:
+        return bm_options_values_persist(value, &options->persist);
+    case O_PCRS:
+        return bm_options_values_pcrs(value, &options->pcrs);
+    case O_KEY_AUTH:
+        options->key_auth = value;
+        return bm_secret_check("--key-auth", value);
+    default:
+        return take_tunnel_option(id, value, options);
     }
 }
 
@@ -131,7 +156,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->auth[BM_TPM_ENDORSEMENT] = value;
         return bm_secret_check("--endorsement-auth", value);
     default:
-        return take_tunnel_option(id, value, options);
+        return take_kind_option(id, value, options);
     }
 }
 
@@ -188,12 +213,22 @@ static BM_RESULT check_values(const bm_options *options)
     return bm_ok();
 }
 
+static BM_RESULT check_kind(const bm_options *options)
+{
+    BM_CHECK(options->key_auth == NULL || options->pcrs.mask == 0, BM_E_USAGE,
+             "--key-auth and --pcrs do not go together: a key has an authorisation value or a policy of registers");
+    BM_CHECK(options->persist != BM_PERSIST_NEVER || !options->has_parent || options->parent == BM_TPM_OWNER, BM_E_USAGE,
+             "--persist never does not go with --parent endorsement: such a key has no file that programs could load");
+    return bm_ok();
+}
+
 BM_RESULT bm_options_check(const bm_options *options)
 {
     bool enrols = options->command == BM_COMMAND_ENROLL;
 
     BM_CHECK(!enrols || options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
     BM_TRY(check_values(options));
+    BM_TRY(check_kind(options));
     BM_CHECK(options->command != BM_COMMAND_TUNNEL || options->to.port != 0, BM_E_USAGE, "--to is missing: give the server, HOST:PORT");
     BM_CHECK(!enrols || options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
     return bm_ok();

@@ -2,7 +2,7 @@
 #ifndef BM_AGENT_OPTIONS_H
 #define BM_AGENT_OPTIONS_H
 
-#include "agent/tpm_context.h"
+#include "agent/tpm_kind.h"
 #include "agent/tunnel_address.h"
 #include "crypto/pubkey.h"
 
@@ -22,6 +22,9 @@ typedef enum {
     BM_COMMAND_TUNNEL_HELP
 } bm_command;
 
+/* Where a new identity key is kept: in the TPM's NV memory or, when that is full, as a file alone; or always the one or the other. */
+typedef enum { BM_PERSIST_AUTO = 0, BM_PERSIST_ALWAYS, BM_PERSIST_NEVER } bm_persist;
+
 /* What the command line says; the strings are views of it, or static. */
 typedef struct {
     bm_command command;
@@ -34,6 +37,11 @@ typedef struct {
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
     bool renew;
+    bool has_parent;        /* --parent was given: `parent` */
+    bm_tpm_hierarchy parent;
+    bm_persist persist;
+    bm_tpm_pcrs pcrs;       /* of --pcrs; none: not given */
+    const char *key_auth;   /* where the identity key's authorisation value is; or NULL */
     bool has_ek; /* `ek` is the SHA-256 of the only EK that may be used */
     uint8_t ek[BM_SHA256_SIZE];
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */

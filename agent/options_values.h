@@ -22,4 +22,13 @@ BM_RESULT bm_options_values_name(const char *text, const char **name);
 /* --idle: a duration above zero, in seconds. BM_E_USAGE. */
 BM_RESULT bm_options_values_idle(const char *text, int64_t *idle);
 
+/* --parent: owner or endorsement. BM_E_USAGE. */
+BM_RESULT bm_options_values_parent(const char *text, bm_tpm_hierarchy *parent);
+
+/* --persist: auto, always or never. BM_E_USAGE. */
+BM_RESULT bm_options_values_persist(const char *text, bm_persist *persist);
+
+/* --pcrs: a bank and its registers. BM_E_USAGE. */
+BM_RESULT bm_options_values_pcrs(const char *text, bm_tpm_pcrs *pcrs);
+
 #endif

@@ -10,19 +10,38 @@ static void print_record(const bm_record *record)
     (void)printf("%.*s\n", (int)record->text.size, (const char *)record->text.data);
 }
 
+static void print_enrolled(const bm_options *options, const bm_enroll_outcome *outcome, const char *until)
+{
+    (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key ", outcome->device, options->state, until);
+    if (!outcome->in_file)
+        (void)printf("handle:0x%08x%s", options->handle, outcome->parent == BM_TPM_OWNER ? ", or " : "");
+    if (outcome->parent == BM_TPM_OWNER)
+        (void)printf("%s/device.key", options->state);
+    (void)printf("\n");
+}
+
+static void print_current(const bm_options *options, const bm_enroll_outcome *outcome, const char *until)
+{
+    char renew[BM_TIME_TEXT_SIZE];
+
+    bm_text_time(outcome->renew_after, renew);
+    (void)printf("%s/device.crt (%s) is valid until %s and for the key ", options->state, outcome->info.subject, until);
+    if (outcome->in_file)
+        (void)printf("in %s/device.key", options->state);
+    else
+        (void)printf("at 0x%08x", options->handle);
+    (void)printf(": nothing to do before %s, unless with --renew\n", renew);
+}
+
 static void print_line(const bm_options *options, const bm_enroll_outcome *outcome)
 {
     char until[BM_TIME_TEXT_SIZE];
-    char renew[BM_TIME_TEXT_SIZE];
 
     bm_text_time(outcome->info.not_after, until);
-    bm_text_time(outcome->renew_after, renew);
     if (outcome->issued)
-        (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key handle:0x%08x, or %s/device.key\n", outcome->device,
-                     options->state, until, options->handle, options->state);
+        print_enrolled(options, outcome, until);
     else
-        (void)printf("%s/device.crt (%s) is valid until %s and for the key at 0x%08x: nothing to do before %s, unless with --renew\n",
-                     options->state, outcome->info.subject, until, options->handle, renew);
+        print_current(options, outcome, until);
 }
 
 /* Files by their whole path. */
@@ -45,9 +64,11 @@ static BM_RESULT put_enrolment(bm_record *record, const bm_options *options, con
     BM_TRY(bm_record_put_time(record, "not_after", outcome->info.not_after));
     BM_TRY(bm_record_put_time(record, "renew_after", outcome->renew_after));
     BM_TRY(bm_record_put_text(record, "key_type", bm_pubkey_type_name(outcome->key)));
-    BM_TRY(bm_record_put_handle(record, "handle", options->handle));
+    if (!outcome->in_file)
+        BM_TRY(bm_record_put_handle(record, "handle", options->handle));
     BM_TRY(put_file(record, "certificate", options, "device.crt"));
-    BM_TRY(put_file(record, "key_file", options, "device.key"));
+    if (outcome->parent == BM_TPM_OWNER)
+        BM_TRY(put_file(record, "key_file", options, "device.key"));
     return outcome->has_ek ? bm_record_put_hex(record, "ek_sha256", BM_BYTES_ARRAY(outcome->ek)) : bm_ok();
 }
 

@@ -1,7 +1,8 @@
 #include "agent/seen.h"
 
+#include "agent/key_look.h"
 #include "agent/tpm_auth.h"
-#include "agent/tpm_ik.h"
+#include "agent/tpm_use.h"
 
 /* The persistent handles that hold an EK of this template with this key. */
 static BM_RESULT find_persistent(bm_tpm_context *tpm, const bm_tpm_handles *handles, bm_seen_ek *ek)
@@ -66,17 +67,23 @@ static BM_RESULT look_at_eks(bm_tpm_context *tpm, bm_seen *seen)
     return bm_ok();
 }
 
-static BM_RESULT look_at_ik(bm_tpm_context *tpm, uint32_t handle, bm_seen *seen)
+static BM_RESULT look_at_ik(bm_tpm_context *tpm, const bm_options *options, bm_seen *seen)
 {
-    BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik ik = {0};
-    bm_result result = bm_tpm_ik_open(tpm, handle, &ik);
+    BM_AUTO(bm_key_look_fini) bm_key_look look = {.has_file = false};
+    bm_result result;
 
+    BM_TRY(bm_key_look_read(options->state, &look));
+    result = bm_key_look_find(tpm, options->handle, &look);
+    seen->has_file = look.has_file;
+    seen->in_file = look.in_file;
     seen->handle_taken = result.code == BM_E_TPM_HANDLE_TAKEN;
     if (seen->handle_taken)
         return bm_ok();
     BM_TRY(result);
-    seen->ik = ik.key;
-    return bm_ok();
+    seen->ik = look.ik.key;
+    seen->is_filed = look.is_filed;
+    seen->kind = look.ik.kind;
+    return look.is_filed ? bm_tpm_use_holds(&look.ik, &seen->holds) : bm_ok();
 }
 
 static BM_RESULT look_at_directory(const char *path, bm_seen *seen)
@@ -97,6 +104,6 @@ BM_RESULT bm_seen_look(const bm_options *options, bm_seen *seen)
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
     bm_tpm_auth_use(&tpm, &auth);
     BM_TRY(look_at_eks(&tpm, seen));
-    BM_TRY(look_at_ik(&tpm, options->handle, seen));
+    BM_TRY(look_at_ik(&tpm, options, seen));
     return look_at_directory(options->state, seen);
 }

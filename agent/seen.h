@@ -5,6 +5,7 @@
 #include "agent/identity.h"
 #include "agent/options.h"
 #include "agent/tpm_ek.h"
+#include "agent/tpm_kind.h"
 
 #define BM_SEEN_PERSISTENT_MAX 8
 
@@ -26,6 +27,11 @@ typedef struct {
     size_t chain_count; /* CA certificates on the chip */
     bool handle_taken;  /* at the handle is another kind of key */
     bm_pubkey ik;       /* BM_KEY_NONE: none */
+    bool has_file;      /* there is a device.key that can be read */
+    bool in_file;       /* the identity key is in device.key alone */
+    bool is_filed;      /* the key that was found is that of device.key: the next two */
+    bm_tpm_kind kind;
+    bool holds;         /* the registers of its policy are as they were when it was made */
     bm_identity_state identity;
 } bm_seen;
 

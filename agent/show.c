@@ -66,16 +66,34 @@ static BM_RESULT print_eks(const bm_seen *seen)
     return bm_ok();
 }
 
-static BM_RESULT print_ik(const bm_seen *seen, uint32_t handle)
+/* Where the key hangs, who may use it, and whether its registers allow that now. */
+static BM_RESULT print_kind(const bm_seen *seen)
 {
-    (void)printf("identity key at 0x%08x\n", handle);
+    BM_AUTO_BUF words = BM_BUF_EMPTY;
+
+    BM_TRY(bm_tpm_kind_put(&words, &seen->kind));
+    (void)printf("  of             %.*s\n", (int)words.size, (const char *)words.data);
+    if (seen->kind.pcrs.mask != 0)
+        (void)printf("  PCRs           %s\n",
+                     seen->holds ? "as they were when the key was made" : "changed since the key was made: it cannot be used");
+    return bm_ok();
+}
+
+static BM_RESULT print_ik(const bm_seen *seen, const bm_options *options)
+{
+    if (seen->in_file)
+        (void)printf("identity key in %s/device.key\n", options->state);
+    else
+        (void)printf("identity key at 0x%08x\n", options->handle);
     if (seen->handle_taken)
         (void)printf("  the handle holds another kind of key\n");
+    else if (seen->ik.type == BM_KEY_NONE && seen->has_file && !seen->in_file)
+        (void)printf("  none: 'birthmark enroll' puts the one of %s/device.key back, if this TPM still can\n", options->state);
     else if (seen->ik.type == BM_KEY_NONE)
         (void)printf("  none: run 'birthmark enroll'\n");
     else
-        return print_key(&seen->ik);
-    return bm_ok();
+        BM_TRY(print_key(&seen->ik));
+    return seen->is_filed ? print_kind(seen) : bm_ok();
 }
 
 static void print_identity(const bm_seen *seen, const char *path)
@@ -92,7 +110,8 @@ static void print_identity(const bm_seen *seen, const char *path)
     (void)printf("  subject        %s\n  issuer         %s\n", state->info.subject, state->info.issuer);
     print_dates(state->info.not_before, state->info.not_after);
     (void)printf("  renew after    %s\n", renew);
-    (void)printf("  for the key    %s\n", bm_pubkey_equal(&state->key, &seen->ik) ? "at the handle" : "of another handle, or none");
+    (void)printf("  for the key    %s\n",
+                 !bm_pubkey_equal(&state->key, &seen->ik) ? "of another handle, or none" : seen->in_file ? "in device.key" : "at the handle");
 }
 
 BM_RESULT bm_show(const bm_options *options)
@@ -107,7 +126,7 @@ BM_RESULT bm_show(const bm_options *options)
         return bm_ok();
     }
     BM_TRY(print_eks(&seen));
-    BM_TRY(print_ik(&seen, options->handle));
+    BM_TRY(print_ik(&seen, options));
     print_identity(&seen, options->state);
     return bm_ok();
 }

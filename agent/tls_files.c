@@ -46,6 +46,7 @@ static BM_RESULT read_needed(const bm_identity *identity, const char *name, bm_b
     return bm_ok();
 }
 
+/* The persistent handle, or 0: the key is in device.key. */
 static BM_RESULT read_handle(const bm_identity *identity, uint32_t *handle)
 {
     BM_AUTO_BUF uri = BM_BUF_EMPTY;
@@ -55,9 +56,12 @@ static BM_RESULT read_handle(const bm_identity *identity, uint32_t *handle)
 
     BM_TRY(read_needed(identity, "key.uri", &uri));
     text = bm_buf_view(&uri);
+    *handle = 0;
+    if (text.size > 5 && bm_bytes_equal(bm_bytes_slice(text, 0, 5), bm_bytes_str("file:")))
+        return bm_ok();
     if (text.size < 17 || !bm_bytes_equal(bm_bytes_slice(text, 0, 9), bm_bytes_str("handle:0x")) ||
         bm_text_from_hex(bm_bytes_slice(text, 9, 8), &bytes).code != BM_OK)
-        return bm_failf(BM_E_IO, "%s/key.uri names no handle of the TPM: run 'birthmark enroll'", identity->path);
+        return bm_failf(BM_E_IO, "%s/key.uri names no key: run 'birthmark enroll'", identity->path);
     cursor = bm_cursor_of(bm_buf_view(&bytes));
     return bm_cursor_u32(&cursor, handle);
 }

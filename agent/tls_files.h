@@ -10,7 +10,7 @@
 typedef struct {
     bm_buf certificate;
     bm_buf chain;
-    uint32_t handle;
+    uint32_t handle; /* 0: the key is in device.key */
     uint8_t stamp[BM_TLS_STAMP_SIZE];
 } bm_tls_files;
 

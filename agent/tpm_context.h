@@ -42,6 +42,8 @@ typedef struct {
     bool left;    /* something of ours may have stayed loaded: a flush failed, or an answer did not come or was damaged */
     ESYS_TR owned[BM_TPM_OWNED_MAX];
     size_t owned_count;
+    uint32_t policy_session; /* the TPM's handle of the last policy session for an identity key; 0: there was none */
+    bm_bytes policy;         /* of the identity key, where it has one: the caller's, for the sweep */
     uint32_t nv_buffer_max; /* TPM2_PT_NV_BUFFER_MAX; 0 until it was asked for */
     bm_tpm_auth_value auth[BM_TPM_HIERARCHIES];
     bm_tpm_session session;

@@ -281,6 +281,24 @@ static void raise_limit(tunnel *self)
     self->links_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (limit.rlim_cur - DESCRIPTORS_KEPT) / 2 : DESCRIPTORS_KEPT;
 }
 
+/* The helper that signs takes the authorisation values with it; here they are wiped before anything else is done. */
+static BM_RESULT start_signer(tunnel *self)
+{
+    BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
+    BM_AUTO_BUF key_auth = BM_BUF_EMPTY;
+    bm_result result;
+
+    BM_TRY(bm_tpm_auth_read(self->options->auth, &auth));
+    if (self->options->key_auth != NULL)
+        BM_TRY(bm_tpm_kind_read_auth(self->options->key_auth, &key_auth));
+    self->signs.auth = &auth;
+    self->signs.key_auth = bm_buf_view(&key_auth);
+    result = bm_tunnel_helper_start(&self->signs, &self->signer);
+    self->signs.auth = NULL;
+    self->signs.key_auth = bm_bytes_of(NULL, 0);
+    return result;
+}
+
 static BM_RESULT start_helpers(tunnel *self)
 {
     const bm_options *options = self->options;
@@ -289,7 +307,7 @@ static BM_RESULT start_helpers(tunnel *self)
     self->reads = self->signs;
     self->signs.signs = true;
     self->reads.leftover = options->listens ? &options->place : NULL;
-    BM_TRY(bm_tunnel_helper_start(&self->signs, &self->signer));
+    BM_TRY(start_signer(self));
     return bm_tunnel_helper_start(&self->reads, &self->clerk);
 }
 

@@ -167,7 +167,8 @@ static void ignore_signals(void)
 
 static _Noreturn void be_helper(const bm_tunnel_duty *duty, int fd)
 {
-    helper_self self = {.duty = duty, .signer = {.tcti = duty->tcti}, .fd = fd};
+    helper_self self = {
+        .duty = duty, .signer = {.tcti = duty->tcti, .state = duty->state, .auth = duty->auth, .key_auth = duty->key_auth}, .fd = fd};
     bm_result result;
 
     /* What tells of slow commands has a thread, which the sandbox does not allow. */

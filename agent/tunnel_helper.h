@@ -5,6 +5,7 @@
 #ifndef BM_AGENT_TUNNEL_HELPER_H
 #define BM_AGENT_TUNNEL_HELPER_H
 
+#include "agent/tpm_auth.h"
 #include "agent/tunnel_address.h"
 #include "agent/tunnel_message.h"
 
@@ -19,6 +20,8 @@ typedef struct {
     const char *ca;
     const char *tcti;
     bm_tunnel_server server;
+    const bm_tpm_auth *auth; /* of the one that signs: the values of hierarchies; or NULL */
+    bm_bytes key_auth;       /* of the identity key; secret */
     const bm_tunnel_place *leftover; /* a unix socket to be removed when the tunnel has ended; or NULL */
 } bm_tunnel_duty;
 

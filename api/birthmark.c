@@ -38,6 +38,7 @@ static BM_RESULT make(const birthmark_options *options, birthmark **identity)
     made->tcti = strdup(o.tcti != NULL ? o.tcti : BIRTHMARK_TCTI_DEFAULT);
     (void)pthread_mutex_init(&made->lock, NULL);
     made->signer.tcti = made->tcti;
+    made->signer.state = made->state;
     if (made->state == NULL || made->tcti == NULL) {
         birthmark_close(made);
         return bm_fail(BM_E_NO_MEMORY, NULL);

@@ -26,7 +26,7 @@ static BM_RESULT sign_all(bm_tls_signer *signer, const char *state, long count)
 
 int main(int argc, char **argv)
 {
-    bm_tls_signer signer = {.tcti = argc == 4 ? argv[1] : NULL};
+    bm_tls_signer signer = {.tcti = argc == 4 ? argv[1] : NULL, .state = argc == 4 ? argv[2] : NULL};
     int64_t start = bm_clock_ns();
     bm_result result = argc == 4 ? sign_all(&signer, argv[2], strtol(argv[3], NULL, 10)) : bm_fail(BM_E_USAGE, NULL);
 

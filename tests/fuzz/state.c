@@ -75,13 +75,16 @@ static void read_key(bm_bytes pem)
     BM_AUTO_BUF made = BM_BUF_EMPTY;
     BM_AUTO_BUF public_again = BM_BUF_EMPTY;
     BM_AUTO_BUF private_again = BM_BUF_EMPTY;
+    bm_tpm_kind kind = {.has_auth = false};
+    bm_tpm_kind kind_again;
 
-    if (bm_key_file_parse(pem, &public_area, &private_area).code != BM_OK) {
+    if (bm_key_file_parse(pem, &kind, &public_area, &private_area).code != BM_OK) {
         FUZZ_MUST(public_area.size == 0 && private_area.size == 0);
         return;
     }
-    FUZZ_OK(bm_key_file_put(&made, bm_buf_view(&public_area), bm_buf_view(&private_area)));
-    FUZZ_OK(bm_key_file_parse(bm_buf_view(&made), &public_again, &private_again));
+    FUZZ_OK(bm_key_file_put(&made, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area)));
+    FUZZ_OK(bm_key_file_parse(bm_buf_view(&made), &kind_again, &public_again, &private_again));
+    FUZZ_MUST(bm_tpm_kind_equal(&kind, &kind_again));
     FUZZ_MUST(bm_bytes_equal(bm_buf_view(&public_again), bm_buf_view(&public_area)));
     FUZZ_MUST(bm_bytes_equal(bm_buf_view(&private_again), bm_buf_view(&private_area)));
 }

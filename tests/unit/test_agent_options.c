@@ -77,6 +77,42 @@ static void test_enroll_has_the_documented_defaults(void **state)
     assert_false(o.renew);
 }
 
+static void test_enroll_takes_where_the_key_is_and_who_may_use_it(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial=SN-1"));
+    assert_false(o.has_parent);
+    assert_int_equal(o.persist, BM_PERSIST_AUTO);
+    assert_null(o.key_auth);
+    assert_int_equal(o.pcrs.mask, 0);
+    assert_ok(ENROLL(&o, "--serial=SN-1", "--parent", "endorsement", "--persist", "always", "--key-auth", "env:K"));
+    assert_true(o.has_parent);
+    assert_int_equal(o.parent, BM_TPM_ENDORSEMENT);
+    assert_int_equal(o.persist, BM_PERSIST_ALWAYS);
+    assert_string_equal(o.key_auth, "env:K");
+    assert_ok(ENROLL(&o, "--serial=SN-1", "--parent", "owner", "--persist", "never", "--pcrs", "sha256:0,7"));
+    assert_int_equal(o.parent, BM_TPM_OWNER);
+    assert_int_equal(o.persist, BM_PERSIST_NEVER);
+    assert_int_equal(o.pcrs.bank, BM_HASH_SHA256);
+    assert_int_equal(o.pcrs.mask, 0x81);
+}
+
+static void test_a_key_that_cannot_be_is_refused(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_code(ENROLL(&o, "--serial=SN-1", "--parent", "platform"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--persist", "maybe"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--pcrs", "0,7"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--key-auth", "secret"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--key-auth", "env:K", "--pcrs", "sha256:7"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--parent", "endorsement", "--persist", "never"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "--key-auth", "env:K"), BM_E_USAGE);
+}
+
 static void test_tcti_comes_from_the_option_then_the_environment(void **state)
 {
     bm_options o;
@@ -334,6 +370,8 @@ int main(void)
         cmocka_unit_test(test_enroll_takes_all_its_options),
         cmocka_unit_test(test_json_and_quiet_are_for_what_prints_something),
         cmocka_unit_test(test_enroll_has_the_documented_defaults),
+        cmocka_unit_test(test_enroll_takes_where_the_key_is_and_who_may_use_it),
+        cmocka_unit_test(test_a_key_that_cannot_be_is_refused),
         cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
         cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),
         cmocka_unit_test(test_a_value_as_itself_is_refused_and_not_repeated),
