@@ -80,7 +80,7 @@ static BM_RESULT ask_challenge(bm_enrolment *e)
     return bm_ok();
 }
 
-static BM_RESULT open_challenge(bm_enrolment *e)
+BM_RESULT bm_enroll_open(bm_enrolment *e)
 {
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
@@ -103,16 +103,13 @@ static BM_RESULT check_certificate(const bm_enrolment *e, bm_ekc_info *info)
     return bm_ekc_describe(certificate, info);
 }
 
-static BM_RESULT get_certificate(bm_enrolment *e)
+BM_RESULT bm_enroll_install(bm_enrolment *e, bm_bytes body)
 {
-    BM_AUTO_BUF body = BM_BUF_EMPTY;
     bm_ekc_info info;
     char until[BM_TIME_TEXT_SIZE];
     int64_t start;
 
-    bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
-    BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
-    BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
+    BM_TRY(bm_reply_certificate_parse(body, &e->certificate));
     BM_TRY(check_certificate(e, &info));
     start = bm_clock_ns();
     BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
@@ -122,6 +119,15 @@ static BM_RESULT get_certificate(bm_enrolment *e)
     (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key handle:0x%08x, or %s/device.key\n",
                  e->certificate.device, e->options->state, until, e->options->handle, e->options->state);
     return bm_ok();
+}
+
+static BM_RESULT get_certificate(bm_enrolment *e)
+{
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+
+    bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
+    BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
+    return bm_enroll_install(e, bm_buf_view(&body));
 }
 
 static void print_total(const bm_enrolment *e, int64_t start)
@@ -134,7 +140,7 @@ static void print_total(const bm_enrolment *e, int64_t start)
                   (double)(total - e->tpm.spent - network) / 1e6, (double)e->disk / 1e6);
 }
 
-static bool has_nothing_to_do(const bm_enrolment *e)
+bool bm_enroll_is_done(const bm_enrolment *e)
 {
     char until[BM_TIME_TEXT_SIZE];
     char renew[BM_TIME_TEXT_SIZE];
@@ -155,13 +161,13 @@ BM_RESULT bm_enroll(const bm_options *options)
     int64_t start = bm_clock_ns();
 
     BM_TRY(bm_enrolment_prepare(&e));
-    if (has_nothing_to_do(&e))
+    if (bm_enroll_is_done(&e))
         return bm_ok();
     BM_TRY(bm_enrolment_keys_make(&e));
     BM_TRY(bm_enrolment_read_areas(&e));
     BM_TRY(bm_enrolment_make_request(&e));
     BM_TRY(ask_challenge(&e));
-    BM_TRY(open_challenge(&e));
+    BM_TRY(bm_enroll_open(&e));
     BM_TRY(get_certificate(&e));
     bm_tpm_ik_fini(&e.ik);
     bm_tpm_ek_fini(&e.ek);

@@ -3,6 +3,7 @@
 #include "agent/exit.h"
 #include "agent/findings.h"
 #include "agent/help.h"
+#include "agent/offline.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
 #include "program/interrupt.h"
@@ -21,6 +22,8 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     case BM_COMMAND_SHOW_HELP:
     case BM_COMMAND_DOCTOR_HELP:
     case BM_COMMAND_TUNNEL_HELP:
+    case BM_COMMAND_REQUEST_HELP:
+    case BM_COMMAND_ACCEPT_HELP:
         (void)fputs(bm_help_text(options->command), stdout);
         return bm_ok();
     case BM_COMMAND_ENROLL:
@@ -32,6 +35,12 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     case BM_COMMAND_DOCTOR:
         BM_TRY(bm_interrupt_hold());
         return bm_doctor(options, problems);
+    case BM_COMMAND_REQUEST:
+        BM_TRY(bm_interrupt_hold());
+        return bm_offline_request(options);
+    case BM_COMMAND_ACCEPT:
+        BM_TRY(bm_interrupt_hold());
+        return bm_offline_accept(options);
     case BM_COMMAND_TUNNEL:
         return bm_tunnel(options);
     }
