@@ -74,18 +74,42 @@ lab_say "and once more: the same answers, byte for byte"
 batch "$LAB/c"
 cmp -s <(sed '$d' "$LAB/b" | sort) <(sed '$d' "$LAB/c" | sort) || lab_die "the answers differ"
 
-lab_say "a worker that is killed costs one answer, which the next run gives"
+# workers PID: of that birthmarkctl, once it writes answers; nothing if it was too fast.
+workers() {
+    local i found=
+    for ((i = 0; i < 500; i++)); do
+        found=$(cat "/proc/$1/task/$1/children" 2>/dev/null || true)
+        if lab_gone "$1" || [[ -n $found && $(stat -c %s "$LAB/d.part" 2>/dev/null || echo 0) -gt 0 ]]; then
+            break
+        fi
+        sleep 0.01
+    done
+    printf '%s\n' "$found"
+}
+
+lab_say "a worker has no file, no network, no passphrase, and is shut in"
 "$BIRTHMARK_SWARM" requests --fleet "$fleet" --devices 3000 --out "$LAB/in" >/dev/null
+BIRTHMARK_PASSPHRASE=$(<"$LAB/ca-one/keys/passphrase") "$BIRTHMARKCTL" batch --state "$LAB/ca-one" --in "$LAB/in" --out "$LAB/d" >"$LAB/sum" 2>"$LAB/named" &
+pid=$!
+looked=0
+for worker in $(workers "$pid"); do
+    grep -q '^Seccomp:[[:space:]]*2$' "/proc/$worker/status" || lab_die "a worker is not shut in"
+    grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$worker/status"
+    [[ $(cd "/proc/$worker/fd" && echo *) == "0 1 2 3" ]] || lab_die "a worker has files: $(ls -l "/proc/$worker/fd")"
+    if grep -qF "$(<"$LAB/ca-one/keys/passphrase")" "/proc/$worker/environ"; then
+        lab_die "a worker has the passphrase"
+    fi
+    looked=$((looked + 1))
+done
+wait "$pid" || { cat "$LAB/named" >&2; lab_die "not answered"; }
+((looked > 0)) || lab_die "no worker was seen"
+
+lab_say "a worker that is killed costs one answer, which the next run gives"
 "$BIRTHMARKCTL" batch --state "$LAB/ca-one" --in "$LAB/in" --out "$LAB/d" >"$LAB/sum" 2>"$LAB/named" &
 pid=$!
-workers=
-for ((i = 0; i < 200; i++)); do
-    workers=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || true)
-    [[ -n $workers ]] && [[ $(stat -c %s "$LAB/d.part" 2>/dev/null || echo 0) -gt 0 ]] && break
-    sleep 0.01
-done
-if (($(wc -w <<<"$workers") > 1)); then
-    kill -KILL "${workers%% *}"
+read -ra found <<<"$(workers "$pid")"
+if ((${#found[@]} > 1)); then
+    kill -KILL "${found[0]}"
     wait "$pid" || { cat "$LAB/named" >&2; lab_die "one worker less, and it gave up"; }
     sum '^3400 requests answered'
     grep -q 'ended the process that read it' "$LAB/named" || sum 'challenges +3000$'

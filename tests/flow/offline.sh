@@ -149,11 +149,28 @@ first = json.load(open(places[1] + '/SN1.1'))
 assert 'ticket' not in first and 'challenge' not in first
 END
 
-lab_say "a device that is retired between the trips gets nothing"
+# killed COMMAND...: the command, killed at some moments of its work.
+killed() {
+    local pause pid
+    for pause in 0.02 0.05 0.1 0.2 0.3; do
+        "$@" >"$LAB/killed.out" 2>&1 &
+        pid=$!
+        sleep "$pause"
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+}
+
+lab_say "each step on the device may be killed at any moment, and be done again"
 lab_tpm three --ek L-2
+killed "$BIRTHMARK" request --tcti "$(lab_tcti three)" --serial SN3 --state "$LAB/id-SN3" --out "$in/SN3.1"
 request three SN3
 batch "$out/b"
+killed "$BIRTHMARK" accept "$out/b" --tcti "$(lab_tcti three)" --ca "$ca" --state "$LAB/id-SN3" --out "$in/SN3.2"
 accept three SN3 "$out/b" --out "$in/SN3.2"
+lab_tpm_clean three
+
+lab_say "a device that is retired between the trips gets nothing"
 lab_ctl one device add --serial SN3 --ek-sha256 "$(cat "$LAB/id-SN3/ek" 2>/dev/null || "$BIRTHMARK" show --tcti "$(lab_tcti three)" --state "$LAB/id-SN3" | grep -Eo '[0-9a-f]{64}' | head -n 1)" >/dev/null
 lab_ctl one device retire SN3 >/dev/null
 
@@ -177,7 +194,8 @@ cp -r "$LAB/id-SN1" "$LAB/id-SNx"
 fails 2 'this is another TPM' accept two SNx "$out/c"
 
 lab_say "and the devices are what enroll makes of them"
-accept one SN1 "$out/c"
+killed "$BIRTHMARK" accept "$out/c" --tcti "$(lab_tcti one)" --ca "$ca" --state "$LAB/id-SN1"
+[[ ! -e $LAB/id-SN1/offline.request ]] || accept one SN1 "$out/c"
 accept two SN2 "$out/d"
 lab_identity_good "$LAB/id-SN1" one one
 lab_identity_good "$LAB/id-SN2" one two
