@@ -217,8 +217,11 @@ ln -s /etc/passwd "$in/link"
 head -c 3000 /dev/urandom >"$in/"$'noise\n\e[31m'
 printf '{"birthmark":"request 2","call":"getChallenge"}' >"$in/newer"
 request one SN1 --renew
+{ cat "$in/SN1.1"; head -c 65792 /dev/zero | tr '\0' ' '; } >"$LAB/padded"
+head -c 65792 "$LAB/padded" >"$in/largest"
+head -c 65793 "$LAB/padded" >"$in/larger"
 batch "$out/e"
-sum '^5 requests answered' 'challenges +1$' 'files that are no request +4$' 'request-malformed +3$' 'field-invalid +1$'
+sum '^6 requests answered' 'challenges +2$' 'files that are no request +5$' 'request-malformed +3$' 'field-invalid +1$'
 for what in 'link: .*symbolic link' 'pipe: .*no plain file' 'folder: .*no plain file' 'huge: .*larger' 'noise\?\?\[31m: refused'; do
     grep -Eq "$what" "$LAB/named" || { cat "$LAB/named" >&2; lab_die "not named: $what"; }
 done

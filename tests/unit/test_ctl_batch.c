@@ -318,7 +318,6 @@ static void a_vendor_that_the_worker_does_not_know_is_refused(void **state)
 static void what_is_no_request_gets_its_reason(void **state)
 {
     fixture *f = *state;
-    BM_AUTO_BUF text = BM_BUF_EMPTY;
 
     judge_text(f, bm_bytes_str(""), MAKE_NOW);
     assert_false(f->judged.parsed);
