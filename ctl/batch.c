@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static BM_RESULT valid_of(const bm_ctl *ctl, int64_t *valid)
@@ -63,6 +64,8 @@ static BM_RESULT begin(const bm_ctl *ctl, int64_t valid, bm_ctl_batch_run *run)
     BM_TRY(start_workers(run));
     BM_TRY(bm_ctl_batch_sandbox_hide());
     BM_TRY(bm_ctl_batch_grant_open(ctl->state, ctl->values[BM_OPTION_PASSPHRASE_FILE], &run->ca));
+    /* The keys are not swapped, as far as the machine's limits let. */
+    (void)mlockall(MCL_CURRENT | MCL_ONFAULT);
     BM_TRY(bm_ctl_batch_output_certify(&run->output, run->ca.keys, &run->ca.ca, ctl->now, valid));
     BM_TRY(note_signer(run, ctl->now));
     return bm_ctl_batch_run_tell_anchors(run);
