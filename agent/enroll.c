@@ -80,7 +80,7 @@ static BM_RESULT ask_challenge(bm_enrolment *e)
     return bm_ok();
 }
 
-static BM_RESULT open_challenge(bm_enrolment *e)
+BM_RESULT bm_enroll_open(bm_enrolment *e)
 {
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
@@ -103,16 +103,13 @@ static BM_RESULT check_certificate(const bm_enrolment *e, bm_ekc_info *info)
     return bm_ekc_describe(certificate, info);
 }
 
-static BM_RESULT get_certificate(bm_enrolment *e, bm_enroll_outcome *outcome)
+BM_RESULT bm_enroll_install(bm_enrolment *e, bm_bytes body, bm_enroll_outcome *outcome)
 {
-    BM_AUTO_BUF body = BM_BUF_EMPTY;
     bm_enroll_outcome made = {.issued = true, .key = e->ik.key.type, .has_ek = true};
     char until[BM_TIME_TEXT_SIZE];
     int64_t start;
 
-    bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
-    BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
-    BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
+    BM_TRY(bm_reply_certificate_parse(body, &e->certificate));
     BM_TRY(check_certificate(e, &made.info));
     BM_TRY(bm_pubkey_spki_sha256(&e->ek.key, made.ek));
     start = bm_clock_ns();
@@ -128,6 +125,15 @@ static BM_RESULT get_certificate(bm_enrolment *e, bm_enroll_outcome *outcome)
     return bm_ok();
 }
 
+static BM_RESULT get_certificate(bm_enrolment *e, bm_enroll_outcome *outcome)
+{
+    BM_AUTO_BUF body = BM_BUF_EMPTY;
+
+    bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
+    BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
+    return bm_enroll_install(e, bm_buf_view(&body), outcome);
+}
+
 static void tell_total(const bm_enrolment *e, int64_t start)
 {
     int64_t total = bm_clock_ns() - start;
@@ -138,13 +144,12 @@ static void tell_total(const bm_enrolment *e, int64_t start)
                    (double)e->disk / 1e6);
 }
 
-static bool has_nothing_to_do(const bm_enrolment *e)
+bool bm_enroll_is_done(const bm_enrolment *e)
 {
     return !e->options->renew && bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) && bm_enrolment_keys_are_wanted(e);
 }
 
-/* What the directory has. */
-static BM_RESULT leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
+BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
 {
     bm_enroll_outcome found = {.info = e->state.info, .renew_after = e->state.renew_after, .key = e->ik.key.type, .has_ek = e->state.has_ek,
                                .in_file = e->in_file, .parent = e->ik.kind.parent};
@@ -162,16 +167,16 @@ BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome)
 
     BM_TRY(bm_enrolment_prepare(&e));
     BM_TRY(bm_enrolment_keys_check(&e));
-    if (has_nothing_to_do(&e))
-        return leave(&e, outcome);
+    if (bm_enroll_is_done(&e))
+        return bm_enroll_leave(&e, outcome);
     BM_TRY(bm_enrolment_keys_make(&e));
     /* A key that was only put back, or that is in its file, needs no other certificate. */
-    if (e.in_file == e.state.in_file && has_nothing_to_do(&e))
-        return leave(&e, outcome);
+    if (e.in_file == e.state.in_file && bm_enroll_is_done(&e))
+        return bm_enroll_leave(&e, outcome);
     BM_TRY(bm_enrolment_read_areas(&e));
     BM_TRY(bm_enrolment_make_request(&e));
     BM_TRY(ask_challenge(&e));
-    BM_TRY(open_challenge(&e));
+    BM_TRY(bm_enroll_open(&e));
     BM_TRY(get_certificate(&e, outcome));
     bm_tpm_ik_fini(&e.ik);
     bm_tpm_ek_fini(&e.ek);

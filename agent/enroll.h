@@ -2,8 +2,7 @@
 #ifndef BM_AGENT_ENROLL_H
 #define BM_AGENT_ENROLL_H
 
-#include "agent/identity.h"
-#include "agent/options.h"
+#include "agent/enrolment.h"
 
 /* What came of it: the identity that there is now. */
 typedef struct {
@@ -23,5 +22,19 @@ typedef struct {
  * nothing that it loaded is left in the TPM.
  */
 BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome);
+
+/* The steps that other ways to a certificate have as well. */
+
+/* Has the directory a good identity, so that there is nothing to do? */
+bool bm_enroll_is_done(const bm_enrolment *e);
+
+/* The identity that the directory has. */
+BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome);
+
+/* Opens the credential of `e->challenge` in the TPM: the ticket is in `e->request`. BM_E_CHALLENGE_FAILED, BM_E_SERVER_REPLY, BM_E_TPM... */
+BM_RESULT bm_enroll_open(bm_enrolment *e);
+
+/* Reads the reply of getCertificate, which must be for our key, and writes the identity's files. BM_E_SERVER_REPLY, BM_E_IO. */
+BM_RESULT bm_enroll_install(bm_enrolment *e, bm_bytes body, bm_enroll_outcome *outcome);
 
 #endif

@@ -89,7 +89,9 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
     if (e->options->key_auth != NULL)
         BM_TRY(bm_tpm_kind_read_auth(e->options->key_auth, &e->key_auth));
     warn_of_open_files(e->options);
-    BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
+    /* The exchange by files has no server. */
+    if (e->options->server != NULL)
+        BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
     BM_TRY(read_key_file(e));

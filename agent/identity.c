@@ -130,18 +130,32 @@ static BM_RESULT place_draft(const bm_identity *identity, const char *name)
     return bm_ok();
 }
 
-BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
+BM_RESULT bm_identity_put(bm_identity *identity, const char *name, mode_t mode, bm_bytes content)
 {
     BM_AUTO(bm_descriptor_close) int fd = -1;
 
-    BM_TRY(write_draft(identity, key_name, 0600, pem, &fd));
-    /* On disk before the key is persistent: after a power cut the directory still knows whose key is at the handle. */
+    BM_TRY(write_draft(identity, name, mode, content, &fd));
     if (fsync(fd) != 0)
-        return io_error(identity, key_name, "cannot be written");
-    BM_TRY(place_draft(identity, key_name));
+        return io_error(identity, name, "cannot be written");
+    BM_TRY(place_draft(identity, name));
     if (fsync(identity->fd) != 0)
         return io_error(identity, "", "cannot be synced");
     return bm_ok();
+}
+
+BM_RESULT bm_identity_remove(bm_identity *identity, const char *name)
+{
+    if (unlinkat(identity->fd, name, 0) != 0 && errno != ENOENT)
+        return io_error(identity, name, "cannot be removed");
+    if (fsync(identity->fd) != 0)
+        return io_error(identity, "", "cannot be synced");
+    return bm_ok();
+}
+
+/* On disk before the key is persistent: after a power cut the directory still knows whose key is at the handle. */
+BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
+{
+    return bm_identity_put(identity, key_name, 0600, pem);
 }
 
 BM_RESULT bm_identity_put_openssl(bm_buf *out)

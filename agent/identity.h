@@ -18,6 +18,8 @@
 #include "protocol/reply.h"
 #include "x509/ekc.h"
 
+#include <sys/types.h>
+
 /* An open state directory; end with bm_identity_close. */
 typedef struct {
     const char *path;
@@ -63,6 +65,10 @@ BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem);
  * `handle`: of the persistent key; 0: it is in device.key alone. BM_E_IO.
  */
 BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply);
+
+/* Replaces another file of the directory, or removes one, which need not be there; done for certain when it returns. BM_E_IO. */
+BM_RESULT bm_identity_put(bm_identity *identity, const char *name, mode_t mode, bm_bytes content);
+BM_RESULT bm_identity_remove(bm_identity *identity, const char *name);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);

@@ -3,6 +3,7 @@
 #include "agent/exit.h"
 #include "agent/findings.h"
 #include "agent/help.h"
+#include "agent/offline.h"
 #include "agent/report.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
@@ -19,6 +20,17 @@ static BM_RESULT enroll(const bm_options *options, const bm_talk *talk)
     return bm_report_enrolment(options, &outcome, talk);
 }
 
+static BM_RESULT exchange_by_files(const bm_options *options, const bm_talk *talk)
+{
+    bm_offline_outcome outcome;
+
+    if (options->command == BM_COMMAND_REQUEST)
+        BM_TRY(bm_offline_request(options, &outcome));
+    else
+        BM_TRY(bm_offline_accept(options, &outcome));
+    return bm_report_offline(options, &outcome, talk);
+}
+
 static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *problems)
 {
     switch (options->command) {
@@ -30,6 +42,8 @@ static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *p
     case BM_COMMAND_SHOW_HELP:
     case BM_COMMAND_DOCTOR_HELP:
     case BM_COMMAND_TUNNEL_HELP:
+    case BM_COMMAND_REQUEST_HELP:
+    case BM_COMMAND_ACCEPT_HELP:
         (void)fputs(bm_help_text(options->command), stdout);
         return bm_ok();
     case BM_COMMAND_ENROLL:
@@ -41,6 +55,10 @@ static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *p
     case BM_COMMAND_DOCTOR:
         BM_TRY(bm_interrupt_hold());
         return bm_doctor(options, problems);
+    case BM_COMMAND_REQUEST:
+    case BM_COMMAND_ACCEPT:
+        BM_TRY(bm_interrupt_hold());
+        return exchange_by_files(options, talk);
     case BM_COMMAND_TUNNEL:
         return bm_tunnel(options);
     }

@@ -11,7 +11,7 @@
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP,
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_OUT, O_HELP,
     O_PARENT, O_PERSIST, O_KEY_AUTH, O_PCRS
 } option_id;
 
@@ -61,6 +61,30 @@ static const struct option tunnel_options[] = {
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
 };
 
+static const struct option request_options[] = {
+    {"serial", required_argument, NULL, O_SERIAL}, {"out", required_argument, NULL, O_OUT},
+    {"key", required_argument, NULL, O_KEY},       {"handle", required_argument, NULL, O_HANDLE},
+    {"profile", required_argument, NULL, O_PROFILE}, {"state", required_argument, NULL, O_STATE},
+    {"tcti", required_argument, NULL, O_TCTI},     {"renew", no_argument, NULL, O_RENEW},
+    {"ek-sha256", required_argument, NULL, O_EK_SHA256},
+    {"parent", required_argument, NULL, O_PARENT}, {"persist", required_argument, NULL, O_PERSIST},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH}, {"pcrs", required_argument, NULL, O_PCRS},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
+static const struct option accept_options[] = {
+    {"ca", required_argument, NULL, O_CA},         {"out", required_argument, NULL, O_OUT},
+    {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
 /* A command: its name, its options, and itself with and without --help. */
 static const struct {
     const char *name;
@@ -72,6 +96,8 @@ static const struct {
     {"show", show_options, BM_COMMAND_SHOW, BM_COMMAND_SHOW_HELP},
     {"doctor", doctor_options, BM_COMMAND_DOCTOR, BM_COMMAND_DOCTOR_HELP},
     {"tunnel", tunnel_options, BM_COMMAND_TUNNEL, BM_COMMAND_TUNNEL_HELP},
+    {"request", request_options, BM_COMMAND_REQUEST, BM_COMMAND_REQUEST_HELP},
+    {"accept", accept_options, BM_COMMAND_ACCEPT, BM_COMMAND_ACCEPT_HELP},
 };
 
 /* The options of the tunnel alone. */
@@ -143,6 +169,9 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         return bm_ok();
     case O_EK_SHA256:
         return bm_options_values_ek(value, options);
+    case O_OUT:
+        options->out = value;
+        return bm_ok();
     case O_JSON:
         options->json = true;
         return bm_ok();
@@ -180,6 +209,9 @@ static BM_RESULT take_options(int argc, char **argv, const struct option *known,
             return bm_failf(BM_E_USAGE, "%.60s is no option: see 'birthmark %s --help'", word, argv[0]);
         BM_TRY(take_option(id, optarg, options));
     }
+    /* accept has one word that is no option. */
+    if (options->command == BM_COMMAND_ACCEPT && optind < argc)
+        options->file = argv[optind++];
     if (optind < argc)
         return bm_failf(BM_E_USAGE, "'%.60s' does not belong here: see 'birthmark %s --help'", argv[optind], argv[0]);
     return bm_ok();
@@ -222,6 +254,18 @@ static BM_RESULT check_kind(const bm_options *options)
     return bm_ok();
 }
 
+/* What the exchange by files must be given. */
+static BM_RESULT check_offline(const bm_options *options)
+{
+    bool requests = options->command == BM_COMMAND_REQUEST;
+    bool accepts = options->command == BM_COMMAND_ACCEPT;
+
+    BM_CHECK(!requests || options->out != NULL, BM_E_USAGE, "--out is missing: give the file for the request");
+    BM_CHECK(!accepts || options->file != NULL, BM_E_USAGE, "the file of answers is missing: birthmark accept FILE --ca FILE");
+    BM_CHECK(!accepts || options->ca != NULL, BM_E_USAGE, "--ca is missing: give the identity CA's certificate (its ca.crt)");
+    return bm_ok();
+}
+
 BM_RESULT bm_options_check(const bm_options *options)
 {
     bool enrols = options->command == BM_COMMAND_ENROLL;
@@ -230,6 +274,8 @@ BM_RESULT bm_options_check(const bm_options *options)
     BM_TRY(check_values(options));
     BM_TRY(check_kind(options));
     BM_CHECK(options->command != BM_COMMAND_TUNNEL || options->to.port != 0, BM_E_USAGE, "--to is missing: give the server, HOST:PORT");
+    BM_TRY(check_offline(options));
+    enrols = enrols || options->command == BM_COMMAND_REQUEST;
     BM_CHECK(!enrols || options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
     return bm_ok();
 }

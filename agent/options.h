@@ -19,7 +19,11 @@ typedef enum {
     BM_COMMAND_DOCTOR,
     BM_COMMAND_DOCTOR_HELP,
     BM_COMMAND_TUNNEL,
-    BM_COMMAND_TUNNEL_HELP
+    BM_COMMAND_TUNNEL_HELP,
+    BM_COMMAND_REQUEST,
+    BM_COMMAND_REQUEST_HELP,
+    BM_COMMAND_ACCEPT,
+    BM_COMMAND_ACCEPT_HELP
 } bm_command;
 
 /* Where a new identity key is kept: in the TPM's NV memory or, when that is full, as a file alone; or always the one or the other. */
@@ -47,6 +51,8 @@ typedef struct {
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
     bool json;
     bool quiet;
+    const char *out;        /* where a request file is written; NULL: not given */
+    const char *file;       /* of answers */
     bool listens;           /* --listen was given: `place` */
     bm_tunnel_place place;
     unsigned mode;          /* of a unix socket */

@@ -89,6 +89,42 @@ BM_RESULT bm_report_enrolment(const bm_options *options, const bm_enroll_outcome
     return bm_ok();
 }
 
+static void print_request(const bm_options *options, const bm_offline_outcome *outcome)
+{
+    char until[BM_TIME_TEXT_SIZE];
+
+    bm_text_time(outcome->until, until);
+    if (outcome->end == BM_OFFLINE_FIRST)
+        (void)printf("%s: the request of %s for its first trip. Have it answered with 'birthmarkctl batch', then run 'birthmark accept'\n",
+                     options->out, options->serial);
+    else
+        (void)printf("%s: the request for the second trip. Have it answered until %s, then run 'birthmark accept' with that answer\n",
+                     options->out, until);
+}
+
+BM_RESULT bm_report_offline(const bm_options *options, const bm_offline_outcome *outcome, const bm_talk *talk)
+{
+    BM_AUTO(bm_record_fini) bm_record record = {.more = false};
+
+    if (outcome->end == BM_OFFLINE_IDENTITY)
+        return bm_report_enrolment(options, &outcome->enrolment, talk);
+    if (!options->json) {
+        if (!options->quiet)
+            print_request(options, outcome);
+        return bm_ok();
+    }
+    BM_TRY(bm_record_begin_object(&record, NULL));
+    BM_TRY(bm_record_put_text(&record, "result", "requested"));
+    BM_TRY(bm_record_put_number(&record, "trip", outcome->end == BM_OFFLINE_FIRST ? 1 : 2));
+    BM_TRY(bm_record_put_text(&record, "file", options->out));
+    if (outcome->end == BM_OFFLINE_SECOND)
+        BM_TRY(bm_record_put_time(&record, "until", outcome->until));
+    BM_TRY(bm_talk_put(talk, &record));
+    BM_TRY(bm_record_end_object(&record));
+    print_record(&record);
+    return bm_ok();
+}
+
 BM_RESULT bm_report_failure(bm_result failure, const char *finding, const bm_talk *talk)
 {
     BM_AUTO(bm_record_fini) bm_record record = {.more = false};

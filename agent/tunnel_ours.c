@@ -1,5 +1,6 @@
 #include "agent/tunnel_ours.h"
 
+#include "agent/identity.h"
 #include "agent/tls_files.h"
 
 static bool has(const bm_tunnel_ours *ours, uint32_t handle, const uint8_t key[BM_SHA256_SIZE])

@@ -1,3 +1,4 @@
+#include "crypto/memory.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 
@@ -35,6 +36,8 @@ static const bm_ctl_command commands[] = {
     {"log", "list", "", "List the log: issues, refusals, operators' acts.", BM_OPTION_BIT(FROM) | BM_OPTION_BIT(JSON), 0, 0, 0,
      bm_ctl_log_list},
     {"log", "verify", "", "Recompute the log's chain, and compare the certificates with it.", 0, 0, 0, 0, bm_ctl_log_verify},
+    {"batch", NULL, "", "Answer a directory of request files (birthmark request, birthmark accept) with one signed file.",
+     BM_OPTION_BIT(VALID) | BM_OPTION_BIT(PASSPHRASE_FILE), BM_OPTION_BIT(IN) | BM_OPTION_BIT(OUT), 0, 0, bm_ctl_batch_command},
     {"tls", "renew", "", "Make a new TLS certificate for the server's key.", BM_OPTION_BIT(TLS_NAME) | BM_OPTION_BIT(PASSPHRASE_FILE), 0,
      0, 0, bm_ctl_tls_renew},
 };
@@ -86,8 +89,10 @@ int main(int argc, char **argv)
 {
     bm_ctl ctl = {.now = (int64_t)time(NULL)};
     const bm_ctl_command *command = NULL;
-    bm_result result = bm_ctl_options_parse(argc, argv, commands, COMMAND_COUNT, &ctl, &command);
+    bm_result result;
 
+    bm_memory_watch();
+    result = bm_ctl_options_parse(argc, argv, commands, COMMAND_COUNT, &ctl, &command);
     if (result.code != BM_OK)
         return report(result);
     if (command == NULL && ctl.values[BM_OPTION_VERSION] != NULL) {

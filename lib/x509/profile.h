@@ -36,6 +36,7 @@ typedef struct {
     size_t subject_count;
     int64_t validity;        /* seconds */
     int64_t ticket_lifetime; /* seconds */
+    int64_t offline_ticket_lifetime; /* likewise, in the exchange by files; 0: the profile does not allow that */
 } bm_profile;
 
 /* "CN", "serialNumber", "C", "ST", "L", "O", "OU". */

@@ -187,6 +187,38 @@ static void test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone(void **s
     assert_code(PARSE(&o, "show", "--ek-sha256", digits), BM_E_USAGE);
 }
 
+static void test_the_exchange_by_files_takes_its_options_and_no_server(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "request", "--serial", "SN-1", "--out", "f", "--key", "ecc384", "--handle", "0x81020005", "--profile", "line-2", "--state",
+                    "/tmp/x", "--tcti", "swtpm", "--owner-auth", "file:/o", "--renew"));
+    assert_int_equal(o.command, BM_COMMAND_REQUEST);
+    assert_string_equal(o.out, "f");
+    assert_null(o.server);
+    assert_code(PARSE(&o, "request", "--serial", "SN-1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "--out", "f"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "--out", "f", "--serial", "SN 1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "--out", "f", "--serial", "SN-1", "--server", "https://ca.example"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "word", "--out", "f", "--serial", "SN-1"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "accept", "answers", "--ca", "ca.crt", "--out", "second", "--state", "/tmp/x"));
+    assert_int_equal(o.command, BM_COMMAND_ACCEPT);
+    assert_string_equal(o.file, "answers");
+    assert_string_equal(o.out, "second");
+    assert_ok(PARSE(&o, "accept", "--ca", "ca.crt", "answers"));
+    assert_null(o.out);
+    assert_code(PARSE(&o, "accept", "--ca", "ca.crt"), BM_E_USAGE);
+    assert_code(PARSE(&o, "accept", "answers"), BM_E_USAGE);
+    assert_code(PARSE(&o, "accept", "answers", "more", "--ca", "ca.crt"), BM_E_USAGE);
+    assert_code(PARSE(&o, "accept", "answers", "--ca", "ca.crt", "--serial", "SN-1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "answers"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "request", "--help"));
+    assert_non_null(strstr(bm_help_text(o.command), "first of two trips"));
+    assert_ok(PARSE(&o, "accept", "--help"));
+    assert_non_null(strstr(bm_help_text(o.command), "birthmarkctl batch"));
+}
+
 static void test_help_and_version_need_nothing_else(void **state)
 {
     bm_options o;
@@ -376,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),
         cmocka_unit_test(test_a_value_as_itself_is_refused_and_not_repeated),
         cmocka_unit_test(test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone),
+        cmocka_unit_test(test_the_exchange_by_files_takes_its_options_and_no_server),
         cmocka_unit_test(test_help_and_version_need_nothing_else),
         cmocka_unit_test(test_help_names_every_exit_status),
         cmocka_unit_test(test_no_or_unknown_command_is_refused),

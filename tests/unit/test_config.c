@@ -24,6 +24,7 @@ static void the_default_text_is_the_profile_of_the_manual(void **state)
     assert_false(profile->ik_keys[BM_KEY_NONE]);
     assert_int_equal(profile->validity, 31536000);
     assert_int_equal(profile->ticket_lifetime, 300);
+    assert_int_equal(profile->offline_ticket_lifetime, 0);
     assert_int_equal(profile->subject_count, 2);
     assert_int_equal(config.max_connections, 10000);
     assert_int_equal(config.request_timeout, 10);
@@ -76,6 +77,9 @@ static void a_wrong_file_is_refused_with_file_and_line(void **state)
     refused(PROFILE "validity = 0s\n", "f:5: validity");
     refused(PROFILE "validity = 200y\n", "f:5: validity");
     refused(PROFILE "ticket_lifetime = 2h\n", "f:5: ticket_lifetime");
+    refused(PROFILE "offline_ticket_lifetime = 31d\n", "f:5: offline_ticket_lifetime");
+    refused(PROFILE "offline_ticket_lifetime = 0s\n", "f:5: offline_ticket_lifetime");
+    refused(PROFILE "offline_ticket_lifetime = 7\n", "f:5: offline_ticket_lifetime");
     refused("[profile a]\ntrust = maybe\n", "f:2: trust is one of");
     refused("[profile a]\nidentity = serial\n", "f:2: identity is one of");
     refused("[profile a]\nsubject = DC=x\n", "f:2:");
