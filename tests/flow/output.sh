@@ -44,6 +44,14 @@ is 'o["device"]' SN-1
 is 'o["steps"]' '[]'
 [[ ! -s $LAB/err ]]
 
+lab_say "what a person should know is in it as well"
+printf 'a value' >"$LAB/open"
+chmod 644 "$LAB/open"
+run 0 "${AGENT[@]}" --json --quiet --renew --owner-auth "file:$LAB/open"
+is 'o["result"]' enrolled
+is 'len(o["notes"])' 1
+is '"chmod 600" in o["notes"][0]' True
+
 lab_say "--quiet: nothing at all, unless it fails"
 run 0 "${AGENT[@]}" --quiet --renew
 [[ ! -s $LAB/said && ! -s $LAB/err ]] || lab_die "$(cat "$LAB/said" "$LAB/err")"

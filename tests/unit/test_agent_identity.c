@@ -360,6 +360,29 @@ static void test_a_mark_is_no_way_to_another_file(void **state)
     assert_int_not_equal(faccessat(identity.fd, "../elsewhere", F_OK, 0), 0);
 }
 
+static void the_name_is_the_common_name_if_it_is_one_that_we_give(void **state)
+{
+    static const struct {
+        const char *subject;
+        const char *name;
+    } rows[] = {
+        {"CN=SN-1, serialNumber=SN-1", "SN-1"}, {"O=Acme, CN=a.b:c", "a.b:c"},     {"CN=SN-1", "SN-1"}, {"", ""}, {"O=CN=x", ""},
+        {"serialNumber=SN-1", ""},              {"CN=, serialNumber=SN-1", ""},    {"CN=two words", ""}, {"xCN=SN-1", ""},
+        {"CN=0123456789012345678901234567890123456789012345678901234567890123", "0123456789012345678901234567890123456789012345678901234567890123"},
+        {"CN=01234567890123456789012345678901234567890123456789012345678901234", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bm_ekc_info info = {.subject = ""};
+        char name[BM_IDENTITY_MAX + 1] = "before";
+
+        (void)snprintf(info.subject, sizeof(info.subject), "%s", rows[i].subject);
+        bm_identity_name(&info, name);
+        assert_string_equal(name, rows[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +401,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_file_of_endless_size_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_mark_of_a_run_stays_until_it_is_taken_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_mark_is_no_way_to_another_file, set_up, tear_down),
+        cmocka_unit_test(the_name_is_the_common_name_if_it_is_one_that_we_give),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

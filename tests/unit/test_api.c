@@ -214,6 +214,44 @@ static void test_without_an_identity_there_is_no_key_and_a_file_that_is_none_ver
     birthmark_close(identity);
 }
 
+#define AT(structure, member, offset) assert_int_equal(offsetof(structure, member), offset)
+
+static void test_what_version_0_1_laid_out_stays_where_it_is(void **state)
+{
+    (void)state;
+#if UINTPTR_MAX == UINT64_MAX
+    AT(birthmark_options, state, 8);
+    AT(birthmark_options, tcti, 16);
+    AT(birthmark_status, enrolled, 8);
+    AT(birthmark_status, complete, 12);
+    AT(birthmark_status, handle, 16);
+    AT(birthmark_status, not_before, 24);
+    AT(birthmark_status, renew_after, 40);
+    AT(birthmark_status, serial, 48);
+    AT(birthmark_status, subject, 113);
+    AT(birthmark_status, issuer, 241);
+    AT(birthmark_status, key_type, 369);
+    AT(birthmark_status, ek_sha256, 385);
+    AT(birthmark_progress, event, 8);
+    AT(birthmark_progress, step, 12);
+    AT(birthmark_progress, ms, 24);
+    AT(birthmark_progress, text, 32);
+    AT(birthmark_enroll_options, server, 8);
+    AT(birthmark_enroll_options, key, 32);
+    AT(birthmark_enroll_options, endorsement_auth, 64);
+    AT(birthmark_enroll_options, handle, 72);
+    AT(birthmark_enroll_options, renew, 76);
+    AT(birthmark_enroll_options, progress, 80);
+    AT(birthmark_enroll_options, context, 88);
+    AT(birthmark_tls_options, role, 8);
+    AT(birthmark_tls_options, ca, 16);
+#endif
+    /* No size of its own: it never changes. */
+    AT(birthmark_error, name, 4);
+    AT(birthmark_error, sentence, 36);
+    assert_int_equal(sizeof(birthmark_error), 548);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_a_status_is_written_as_far_as_it_goes_and_no_further),
         cmocka_unit_test(test_calls_without_a_handle_or_a_place_are_refused),
         cmocka_unit_test(test_enrolments_that_are_not_right_are_refused_before_anything_is_done),
+        cmocka_unit_test(test_what_version_0_1_laid_out_stays_where_it_is),
         cmocka_unit_test(test_without_an_identity_there_is_no_key_and_a_file_that_is_none_verifies_nobody),
     };
 
