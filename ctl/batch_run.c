@@ -48,11 +48,14 @@ static void name_file(bm_ctl_batch_run *run, const char *name, const char *what,
         (void)fprintf(stderr, "birthmarkctl: more files are counted, and not named\n");
 }
 
+static BM_RESULT bury(bm_ctl_batch_run *run, bm_ctl_batch_worker *worker);
+
+/* Tells all workers what is in run->message; the dead are buried. */
 static BM_RESULT tell(bm_ctl_batch_run *run)
 {
     for (unsigned i = 0; i < run->worker_count; i++)
-        if (run->workers[i].fd >= 0)
-            BM_TRY(bm_ctl_batch_worker_send(&run->workers[i], bm_buf_view(&run->message)));
+        if (run->workers[i].fd >= 0 && bm_ctl_batch_worker_send(&run->workers[i], bm_buf_view(&run->message)).code != BM_OK)
+            BM_TRY(bury(run, &run->workers[i]));
     return bm_ok();
 }
 
