@@ -154,7 +154,7 @@ static void test_many_renewals_are_remembered_as_far_as_there_is_room(void **sta
 
 static void test_without_an_identity_nothing_is_signed(void **state)
 {
-    static const char *const bad[] = {"", "handle:", "handle:0x8102000", "handle:0xnonsense", "file:0x81020000"};
+    static const char *const bad[] = {"", "handle:", "handle:0x8102000", "handle:0xnonsense", "fil:0x81020000"};
     bm_tunnel_ours ours = {.count = 0};
     bm_tls_wish wish = {.handle = 0x81020000u};
     fixture f;
