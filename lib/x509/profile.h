@@ -36,6 +36,8 @@ typedef struct {
     size_t subject_count;
     int64_t validity;        /* seconds */
     int64_t ticket_lifetime; /* seconds */
+    bool lapses;             /* a device whose certificates have all ended may not come back for ever, but for so long after the last: */
+    int64_t renew_expired;   /* seconds */
 } bm_profile;
 
 /* "CN", "serialNumber", "C", "ST", "L", "O", "OU". */
