@@ -2,6 +2,7 @@
 
 #include "agent/enrolment_keys.h"
 #include "agent/offer.h"
+#include "agent/renewal.h"
 #include "agent/tpm_activate.h"
 #include "agent/tpm_session.h"
 #include "base/text.h"
@@ -86,8 +87,10 @@ static BM_RESULT open_challenge(bm_enrolment *e)
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
                            bm_buf_view(&e->challenge.encrypted_secret), &e->request.ticket));
     /* The last command that needs a value was sent. */
-    bm_tpm_auth_fini(&e->auth);
-    bm_tpm_auth_use(&e->tpm, &e->auth);
+    if (!e->persists_later) {
+        bm_tpm_auth_fini(&e->auth);
+        bm_tpm_auth_use(&e->tpm, &e->auth);
+    }
     bm_steps_end(&e->steps, "the TPM holds both keys");
     return bm_ok();
 }
@@ -103,28 +106,47 @@ static BM_RESULT check_certificate(const bm_enrolment *e, bm_ekc_info *info)
     return bm_ekc_describe(certificate, info);
 }
 
-static BM_RESULT get_certificate(bm_enrolment *e)
+static BM_RESULT receive_certificate(bm_enrolment *e, bm_ekc_info *info)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
-    bm_ekc_info info;
-    char until[BM_TIME_TEXT_SIZE];
-    int64_t start;
 
     bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
     BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
     BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
-    BM_TRY(check_certificate(e, &info));
-    start = bm_clock_ns();
-    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
+    return check_certificate(e, info);
+}
+
+static BM_RESULT save(bm_enrolment *e)
+{
+    BM_TRY(bm_renewal_save(&e->identity, e->options));
+    BM_TRY(bm_identity_save(&e->identity, e->handle, &e->ek.key, &e->certificate));
+    return bm_identity_note_renewed(&e->identity);
+}
+
+BM_RESULT bm_enroll_obtain(bm_enrolment *e, bm_ekc_info *info)
+{
+    BM_TRY(bm_enrolment_read_areas(e));
+    BM_TRY(bm_enrolment_make_request(e));
+    BM_TRY(ask_challenge(e));
+    BM_TRY(open_challenge(e));
+    return receive_certificate(e, info);
+}
+
+static BM_RESULT finish(bm_enrolment *e, const bm_ekc_info *info)
+{
+    char until[BM_TIME_TEXT_SIZE];
+    int64_t start = bm_clock_ns();
+
+    BM_TRY(save(e));
     e->disk = bm_clock_ns() - start;
-    bm_text_time(info.not_after, until);
+    bm_text_time(info->not_after, until);
     bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);
     (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key handle:0x%08x, or %s/device.key\n",
-                 e->certificate.device, e->options->state, until, e->options->handle, e->options->state);
+                 e->certificate.device, e->options->state, until, e->handle, e->options->state);
     return bm_ok();
 }
 
-static void print_total(const bm_enrolment *e, int64_t start)
+void bm_enroll_print_total(const bm_enrolment *e, int64_t start)
 {
     int64_t total = bm_clock_ns() - start;
     int64_t network = bm_exchange_spent(e->exchange);
@@ -145,7 +167,7 @@ static bool has_nothing_to_do(const bm_enrolment *e)
     bm_text_time(e->state.info.not_after, until);
     bm_text_time(e->state.renew_after, renew);
     (void)printf("%s/device.crt (%s) is valid until %s and for the key at 0x%08x: nothing to do before %s, unless with --renew\n",
-                 e->options->state, e->state.info.subject, until, e->options->handle, renew);
+                 e->options->state, e->state.info.subject, until, e->handle, renew);
     return true;
 }
 
@@ -153,18 +175,16 @@ BM_RESULT bm_enroll(const bm_options *options)
 {
     BM_AUTO(bm_enrolment_fini) bm_enrolment e = {.options = options, .identity = BM_IDENTITY_CLOSED};
     int64_t start = bm_clock_ns();
+    bm_ekc_info info;
 
     BM_TRY(bm_enrolment_prepare(&e));
     if (has_nothing_to_do(&e))
         return bm_ok();
     BM_TRY(bm_enrolment_keys_make(&e));
-    BM_TRY(bm_enrolment_read_areas(&e));
-    BM_TRY(bm_enrolment_make_request(&e));
-    BM_TRY(ask_challenge(&e));
-    BM_TRY(open_challenge(&e));
-    BM_TRY(get_certificate(&e));
+    BM_TRY(bm_enroll_obtain(&e, &info));
+    BM_TRY(finish(&e, &info));
     bm_tpm_ik_fini(&e.ik);
     bm_tpm_ek_fini(&e.ek);
-    print_total(&e, start);
+    bm_enroll_print_total(&e, start);
     return bm_ok();
 }

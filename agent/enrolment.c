@@ -1,5 +1,6 @@
 #include "agent/enrolment.h"
 
+#include "agent/identity_swap.h"
 #include "agent/key_file.h"
 #include "agent/offer.h"
 #include "agent/secret.h"
@@ -59,16 +60,49 @@ static void warn_of_open_files(const bm_options *options)
 /* Opens everything, before anything is changed or sent. */
 BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
 {
+    bool completed;
+
     BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
     warn_of_open_files(e->options);
     BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
+    BM_TRY(bm_identity_swap_recover(&e->identity, &completed));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
+    e->handle = bm_enrolment_handle(e->options, &e->state);
+    return bm_enrolment_open(e);
+}
+
+uint32_t bm_enrolment_handle(const bm_options *options, const bm_identity_state *state)
+{
+    return options->has_handle || state->handle == 0 ? options->handle : state->handle;
+}
+
+uint32_t bm_enrolment_read_handle(const bm_options *options)
+{
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state state = {.handle = 0};
+
+    if (bm_identity_open_to_read(options->state, &identity).code != BM_OK || bm_identity_look(&identity, &state).code != BM_OK)
+        return options->handle;
+    return bm_enrolment_handle(options, &state);
+}
+
+BM_RESULT bm_enrolment_open(bm_enrolment *e)
+{
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
     bm_tpm_auth_use(&e->tpm, &e->auth);
     sweep_left(e);
-    return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
+    return bm_tpm_ik_open(&e->tpm, e->handle, &e->ik);
+}
+
+BM_RESULT bm_enrolment_mark(bm_enrolment *e)
+{
+    if (e->tpm.managed)
+        return bm_ok();
+    BM_TRY(bm_identity_mark(&e->identity));
+    e->marked = true;
+    return bm_ok();
 }
 
 void bm_enrolment_note_foreign(const bm_tpm_ek *ek)

@@ -3,8 +3,7 @@
 #include "agent/key_file.h"
 #include "agent/tpm_session.h"
 
-/* The type that --key, the key at the handle, the one in device.key and the EK give, in this order. */
-static bm_key_type wanted_key(const bm_enrolment *e)
+bm_key_type bm_enrolment_keys_type(const bm_enrolment *e)
 {
     bm_key_type filed = bm_tpm_ik_type_of(bm_buf_view(&e->file_public));
 
@@ -49,11 +48,11 @@ static BM_RESULT may_replace(const bm_enrolment *e, bm_key_type there, bm_key_ty
     if (there != type)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN,
                         "the handle 0x%08x holds an identity key of type %s: choose another --handle, or replace it with --renew",
-                        e->options->handle, bm_pubkey_type_name(there));
+                        e->handle, bm_pubkey_type_name(there));
     return bm_failf(BM_E_TPM_HANDLE_TAKEN,
                     "the handle 0x%08x holds an identity key that %s knows nothing of: choose its --state or another --handle, or replace "
                     "it with --renew",
-                    e->options->handle, e->options->state);
+                    e->handle, e->options->state);
 }
 
 /*
@@ -71,7 +70,7 @@ static BM_RESULT settle_ik(bm_enrolment *e, bm_key_type type)
     BM_TRY(load_or_create(e, type, &made));
     if (there != BM_KEY_NONE)
         BM_TRY(bm_tpm_object_evict(&e->ik.object));
-    BM_TRY(bm_tpm_ik_persist(&made, e->options->handle));
+    BM_TRY(bm_tpm_ik_persist(&made, e->handle));
     bm_tpm_ik_fini(&e->ik);
     e->ik = made;
     made = (bm_tpm_ik){0};
@@ -103,25 +102,28 @@ static BM_RESULT find_ek(bm_enrolment *e)
     return bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek);
 }
 
+BM_RESULT bm_enrolment_keys_find_ek(bm_enrolment *e)
+{
+    BM_TRY(bm_enrolment_mark(e));
+    BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
+    BM_TRY(find_ek(e));
+    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
+    bm_enrolment_note_foreign(&e->ek);
+    return bm_ok();
+}
+
 BM_RESULT bm_enrolment_keys_make(bm_enrolment *e)
 {
     bm_key_type there = e->ik.key.type;
     bm_key_type type;
 
     bm_steps_begin(&e->steps, "recreating the endorsement key and creating the identity key");
-    if (!e->tpm.managed) {
-        BM_TRY(bm_identity_mark(&e->identity));
-        e->marked = true;
-    }
-    BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
-    BM_TRY(find_ek(e));
-    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
-    bm_enrolment_note_foreign(&e->ek);
-    type = wanted_key(e);
+    BM_TRY(bm_enrolment_keys_find_ek(e));
+    type = bm_enrolment_keys_type(e);
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
-        bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->options->handle, e->options->state);
+        bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->handle, e->options->state);
     BM_TRY(settle_ik(e, type));
     bm_steps_end(&e->steps, "EK %s (%s%s), identity key %s at 0x%08x", e->ek.row->label, bm_pubkey_type_name(e->ek.key.type),
-                 e->ek.handle != 0 ? ", persistent" : "", bm_pubkey_type_name(e->ik.key.type), e->options->handle);
+                 e->ek.handle != 0 ? ", persistent" : "", bm_pubkey_type_name(e->ik.key.type), e->handle);
     return bm_ok();
 }

@@ -10,4 +10,10 @@
  */
 BM_RESULT bm_enrolment_keys_make(bm_enrolment *e);
 
+/* The first half of it: the EK, and the session salted to it. */
+BM_RESULT bm_enrolment_keys_find_ek(bm_enrolment *e);
+
+/* The type of key that --key, the key at the handle, the one in device.key and the EK give, in this order. */
+bm_key_type bm_enrolment_keys_type(const bm_enrolment *e);
+
 #endif

@@ -3,6 +3,7 @@
 #include "agent/exit.h"
 #include "agent/findings.h"
 #include "agent/help.h"
+#include "agent/renew.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
 #include "program/interrupt.h"
@@ -21,11 +22,15 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     case BM_COMMAND_SHOW_HELP:
     case BM_COMMAND_DOCTOR_HELP:
     case BM_COMMAND_TUNNEL_HELP:
+    case BM_COMMAND_RENEW_HELP:
         (void)fputs(bm_help_text(options->command), stdout);
         return bm_ok();
     case BM_COMMAND_ENROLL:
         BM_TRY(bm_interrupt_hold());
         return bm_enroll(options);
+    case BM_COMMAND_RENEW:
+        BM_TRY(bm_interrupt_hold());
+        return bm_renew(options);
     case BM_COMMAND_SHOW:
         BM_TRY(bm_interrupt_hold());
         return bm_show(options);
@@ -38,11 +43,11 @@ static BM_RESULT run(const bm_options *options, unsigned *problems)
     return bm_fail(BM_E_INTERNAL, "a command that nobody takes");
 }
 
-/* One line: what happened, what to do, and for an enrolment which finding of the doctor has more. */
+/* One line: what happened, what to do, and for an enrolment or a renewal which finding of the doctor has more. */
 static void say(bm_result result, bm_command command)
 {
     BM_AUTO_BUF sentence = BM_BUF_EMPTY;
-    const char *finding = command == BM_COMMAND_ENROLL ? bm_findings_name_for(result) : NULL;
+    const char *finding = command == BM_COMMAND_ENROLL || command == BM_COMMAND_RENEW ? bm_findings_name_for(result) : NULL;
 
     if (bm_exit_put_sentence(&sentence, result).code == BM_OK)
         (void)fprintf(stderr, "birthmark: %.*s", (int)sentence.size, (const char *)sentence.data);

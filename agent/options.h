@@ -19,7 +19,9 @@ typedef enum {
     BM_COMMAND_DOCTOR,
     BM_COMMAND_DOCTOR_HELP,
     BM_COMMAND_TUNNEL,
-    BM_COMMAND_TUNNEL_HELP
+    BM_COMMAND_TUNNEL_HELP,
+    BM_COMMAND_RENEW,
+    BM_COMMAND_RENEW_HELP
 } bm_command;
 
 /* What the command line says; the strings are views of it, or static. */
@@ -33,6 +35,7 @@ typedef struct {
     const char *state;
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
+    bool has_handle;     /* it was given */
     bool renew;
     bool has_ek; /* `ek` is the SHA-256 of the only EK that may be used */
     uint8_t ek[BM_SHA256_SIZE];
@@ -44,6 +47,9 @@ typedef struct {
     bm_tunnel_server to;    /* the tunnel's server; port 0: not given */
     const char *name;       /* what its certificate must have; NULL: the host of `to` */
     int64_t idle;           /* seconds */
+    bool now;               /* renew: although it is not due */
+    bool new_key;           /* renew: with another key */
+    int64_t wait;           /* renew: seconds, for a server that is away */
 } bm_options;
 
 /*

@@ -76,3 +76,13 @@ BM_RESULT bm_options_values_idle(const char *text, int64_t *idle)
         return bm_failf(BM_E_USAGE, "'%.40s' is no time: --idle takes digits and one of s m h d", text);
     return bm_ok();
 }
+
+BM_RESULT bm_options_values_wait(const char *text, int64_t *wait)
+{
+    int64_t parsed;
+
+    if (bm_text_parse_duration(bm_bytes_str(text), &parsed).code != BM_OK || parsed > 86400)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no time to wait: --wait takes digits and one of s m h, up to 24h; 0s does not wait", text);
+    *wait = parsed;
+    return bm_ok();
+}

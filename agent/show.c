@@ -1,6 +1,6 @@
 #include "agent/show.h"
 
-#include "agent/identity.h"
+#include "agent/enrolment.h"
 #include "agent/offer.h"
 #include "agent/tpm_auth.h"
 #include "agent/tpm_ek.h"
@@ -159,6 +159,6 @@ BM_RESULT bm_show(const bm_options *options)
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
     bm_tpm_auth_use(&tpm, &auth);
     BM_TRY(show_eks(&tpm));
-    BM_TRY(show_ik(&tpm, options->handle, &ik));
+    BM_TRY(show_ik(&tpm, bm_enrolment_read_handle(options), &ik));
     return show_identity(options->state, &ik);
 }
