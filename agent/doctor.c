@@ -5,6 +5,7 @@
 #include "agent/doctor_server.h"
 #include "agent/doctor_system.h"
 #include "agent/doctor_tpm.h"
+#include "agent/enrolment.h"
 #include "agent/findings.h"
 #include "agent/tpm_auth.h"
 
@@ -51,11 +52,13 @@ BM_RESULT bm_doctor(const bm_options *options, unsigned *problems)
 {
     BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_doctor_ek_fini) bm_doctor_eks eks = {.count = 0};
+    bm_options looked = *options;
     bm_findings findings;
 
+    looked.handle = bm_enrolment_read_handle(options);
     BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     bm_findings_begin(&findings, options->json);
-    BM_TRY(look(&findings, options, &auth, &eks));
+    BM_TRY(look(&findings, &looked, &auth, &eks));
     bm_findings_end(&findings);
     *problems = findings.count[BM_FINDING_PROBLEM];
     return bm_ok();

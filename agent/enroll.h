@@ -11,6 +11,8 @@ typedef struct {
     bm_ekc_info info;
     int64_t renew_after;
     bm_key_type key;
+    bool new_key;            /* a renewal: another key than before */
+    uint32_t handle;         /* of the key */
     bool in_file;            /* the key is in device.key alone, and not at its handle */
     bm_tpm_hierarchy parent; /* device.key is there for a key of the owner */
     bool has_ek;       /* false for an identity from before its directory knew */
@@ -36,5 +38,17 @@ BM_RESULT bm_enroll_open(bm_enrolment *e);
 
 /* Reads the reply of getCertificate, which must be for our key, and writes the identity's files. BM_E_SERVER_REPLY, BM_E_IO. */
 BM_RESULT bm_enroll_install(bm_enrolment *e, bm_bytes body, bm_enroll_outcome *outcome);
+
+/*
+ * Steps 2 to 6, with the keys of the first: up to the certificate, which is for this IK, in `certificate`. Nothing is written, and the sixth step is
+ * not ended. BM_E_NETWORK, BM_E_SERVER_REFUSED (see bm_exchange_refusal), BM_E_SERVER_REPLY, BM_E_TPM...
+ */
+BM_RESULT bm_enroll_obtain(bm_enrolment *e, bm_ekc_info *info);
+
+/* What came of it, once the certificate is in `certificate`. */
+BM_RESULT bm_enroll_note(const bm_enrolment *e, const bm_ekc_info *info, bm_enroll_outcome *outcome);
+
+/* Tells how long it all took since `start` (bm_clock_ns). */
+void bm_enroll_tell_total(const bm_enrolment *e, int64_t start);
 
 #endif

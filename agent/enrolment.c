@@ -1,5 +1,6 @@
 #include "agent/enrolment.h"
 
+#include "agent/identity_swap.h"
 #include "agent/key_file.h"
 #include "agent/offer.h"
 #include "agent/secret.h"
@@ -72,7 +73,7 @@ static BM_RESULT open_ik(bm_enrolment *e)
                  (e->state.in_file && options->persist == BM_PERSIST_AUTO && parent == BM_TPM_OWNER);
     if (e->in_file)
         return bm_ok();
-    BM_TRY(bm_tpm_ik_open(&e->tpm, options->handle, &e->ik));
+    BM_TRY(bm_tpm_ik_open(&e->tpm, e->handle, &e->ik));
     if (e->file_public.size > 0 && bm_bytes_equal(bm_buf_view(&e->ik.public_area), bm_buf_view(&e->file_public)))
         e->ik.kind = e->file_kind;
     else
@@ -83,7 +84,7 @@ static BM_RESULT open_ik(bm_enrolment *e)
 /* Opens everything, before anything is changed or sent. */
 BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
 {
-    bm_tpm_public filed;
+    bool completed;
 
     BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
     if (e->options->key_auth != NULL)
@@ -93,7 +94,31 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
     if (e->options->server != NULL)
         BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
+    BM_TRY(bm_identity_swap_recover(&e->identity, &completed));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
+    e->handle = bm_enrolment_handle(e->options, &e->state);
+    return bm_enrolment_open(e);
+}
+
+uint32_t bm_enrolment_handle(const bm_options *options, const bm_identity_state *state)
+{
+    return options->has_handle || state->handle == 0 ? options->handle : state->handle;
+}
+
+uint32_t bm_enrolment_read_handle(const bm_options *options)
+{
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state state = {.handle = 0};
+
+    if (bm_identity_open_to_read(options->state, &identity).code != BM_OK || bm_identity_look(&identity, &state).code != BM_OK)
+        return options->handle;
+    return bm_enrolment_handle(options, &state);
+}
+
+BM_RESULT bm_enrolment_open(bm_enrolment *e)
+{
+    bm_tpm_public filed;
+
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
     bm_tpm_auth_use(&e->tpm, &e->auth);
@@ -103,12 +128,21 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
     return open_ik(e);
 }
 
+BM_RESULT bm_enrolment_mark(bm_enrolment *e)
+{
+    if (e->tpm.managed)
+        return bm_ok();
+    BM_TRY(bm_identity_mark(&e->identity));
+    e->marked = true;
+    return bm_ok();
+}
+
 void bm_enrolment_place(const bm_enrolment *e, char place[BM_ENROLMENT_PLACE])
 {
     if (e->in_file)
         (void)snprintf(place, BM_ENROLMENT_PLACE, "%.140s/device.key", e->options->state);
     else
-        (void)snprintf(place, BM_ENROLMENT_PLACE, "0x%08x", e->options->handle);
+        (void)snprintf(place, BM_ENROLMENT_PLACE, "0x%08x", e->handle);
 }
 
 void bm_enrolment_note_foreign(const bm_tpm_ek *ek)

@@ -10,8 +10,7 @@ static bm_key_type filed_type(const bm_enrolment *e)
     return bm_tpm_ik_type_of(bm_buf_view(&e->file_public));
 }
 
-/* The type that --key, the key at the handle, the one in device.key and the EK give, in this order. */
-static bm_key_type wanted_key(const bm_enrolment *e)
+bm_key_type bm_enrolment_keys_type(const bm_enrolment *e)
 {
     bm_key_type filed = filed_type(e);
 
@@ -26,8 +25,7 @@ static bm_key_type wanted_key(const bm_enrolment *e)
     return e->ek.key.type == BM_KEY_ECC521 ? BM_KEY_ECC384 : e->ek.key.type;
 }
 
-/* The kind that --parent, --key-auth and --pcrs, or the key that is there, give. */
-static bm_tpm_kind wanted_kind(const bm_enrolment *e)
+bm_tpm_kind bm_enrolment_keys_kind(const bm_enrolment *e)
 {
     bm_tpm_kind kind = e->file_kind;
 
@@ -74,7 +72,7 @@ BM_RESULT bm_enrolment_keys_check(const bm_enrolment *e)
 /* The key of device.key, when it is of the wanted type and kind and this TPM can load it. */
 static BM_RESULT load(const bm_enrolment *e, bm_tpm_context *tpm, bm_key_type type, bm_tpm_ik *made, bool *loaded)
 {
-    const bm_tpm_kind kind = wanted_kind(e);
+    const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
 
     *loaded = false;
     if (filed_type(e) != type || !bm_tpm_kind_equal(&kind, &e->file_kind))
@@ -90,7 +88,7 @@ static BM_RESULT load(const bm_enrolment *e, bm_tpm_context *tpm, bm_key_type ty
 /* The key of device.key, or else a new one, whose file is written before it is persistent. */
 static BM_RESULT load_or_create(bm_enrolment *e, bm_key_type type, bool anew, bm_tpm_ik *made)
 {
-    const bm_tpm_kind kind = wanted_kind(e);
+    const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     bool loaded = false;
 
@@ -116,7 +114,7 @@ static BM_RESULT may_replace(const bm_enrolment *e, bm_key_type there, bm_key_ty
     if (there != type)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN,
                         "the handle 0x%08x holds an identity key of type %s: choose another --handle, or replace it with --renew",
-                        e->options->handle, bm_pubkey_type_name(there));
+                        e->handle, bm_pubkey_type_name(there));
     if (e->in_file || is_of_directory(e)) {
         BM_TRY(bm_tpm_kind_put(&words, &e->file_kind));
         BM_TRY(bm_buf_terminate(&words));
@@ -127,17 +125,16 @@ static BM_RESULT may_replace(const bm_enrolment *e, bm_key_type there, bm_key_ty
     return bm_failf(BM_E_TPM_HANDLE_TAKEN,
                     "the handle 0x%08x holds an identity key that %s knows nothing of: choose its --state or another --handle, or replace "
                     "it with --renew",
-                    e->options->handle, e->options->state);
+                    e->handle, e->options->state);
 }
 
-/* Makes the key persistent at the handle, which is free, or keeps it in its file alone where NV memory has no room. */
-static BM_RESULT put_down(bm_enrolment *e, bm_tpm_ik *made)
+BM_RESULT bm_enrolment_keys_put_down(bm_enrolment *e, bm_tpm_ik *made)
 {
     bool full = false;
 
     if (e->in_file)
         return bm_ok();
-    BM_TRY(bm_tpm_ik_persist(made, e->options->handle, &full));
+    BM_TRY(bm_tpm_ik_persist(made, e->handle, &full));
     if (!full)
         return bm_ok();
     BM_CHECK(made->kind.parent == BM_TPM_OWNER, BM_E_TPM,
@@ -151,7 +148,7 @@ static BM_RESULT put_down(bm_enrolment *e, bm_tpm_ik *made)
 
 bool bm_enrolment_keys_are_wanted(const bm_enrolment *e)
 {
-    const bm_tpm_kind kind = wanted_kind(e);
+    const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
 
     if (e->options->key != BM_KEY_NONE && e->options->key != e->ik.key.type)
         return false;
@@ -179,7 +176,7 @@ static BM_RESULT settle_ik(bm_enrolment *e, bm_key_type type)
     BM_TRY(load_or_create(e, type, !usable, &made));
     if (e->ik.key.type != BM_KEY_NONE)
         BM_TRY(bm_tpm_object_evict(&e->ik.object));
-    BM_TRY(put_down(e, &made));
+    BM_TRY(bm_enrolment_keys_put_down(e, &made));
     bm_tpm_ik_fini(&e->ik);
     e->ik = made;
     made = (bm_tpm_ik){0};
@@ -211,10 +208,19 @@ static BM_RESULT find_ek(bm_enrolment *e)
     return bm_tpm_ek_find(&e->tpm, &e->indices, &e->ek);
 }
 
-/* What the options and the key that is there say together. */
-static BM_RESULT check_kind(const bm_enrolment *e)
+BM_RESULT bm_enrolment_keys_find_ek(bm_enrolment *e)
 {
-    const bm_tpm_kind kind = wanted_kind(e);
+    BM_TRY(bm_enrolment_mark(e));
+    BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
+    BM_TRY(find_ek(e));
+    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
+    bm_enrolment_note_foreign(&e->ek);
+    return bm_ok();
+}
+
+BM_RESULT bm_enrolment_keys_check_kind(const bm_enrolment *e)
+{
+    const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
 
     BM_CHECK(kind.parent == BM_TPM_OWNER || e->options->persist != BM_PERSIST_NEVER, BM_E_USAGE,
              "--persist never does not go with a key of the endorsement hierarchy, which has no file that programs could load");
@@ -228,18 +234,11 @@ BM_RESULT bm_enrolment_keys_make(bm_enrolment *e)
     bm_key_type type;
 
     bm_steps_begin(&e->steps, "recreating the endorsement key and creating the identity key");
-    if (!e->tpm.managed) {
-        BM_TRY(bm_identity_mark(&e->identity));
-        e->marked = true;
-    }
-    BM_TRY(bm_tpm_ek_indices(&e->tpm, &e->indices));
-    BM_TRY(find_ek(e));
-    BM_TRY(bm_tpm_session_salt(&e->tpm, &e->ek.object, bm_buf_view(&e->ek.public_area)));
-    bm_enrolment_note_foreign(&e->ek);
-    type = wanted_key(e);
-    BM_TRY(check_kind(e));
+    BM_TRY(bm_enrolment_keys_find_ek(e));
+    type = bm_enrolment_keys_type(e);
+    BM_TRY(bm_enrolment_keys_check_kind(e));
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
-        bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->options->handle, e->options->state);
+        bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->handle, e->options->state);
     BM_TRY(settle_ik(e, type));
     bm_enrolment_place(e, place);
     bm_steps_end(&e->steps, "EK %s (%s%s), identity key %s at %s", e->ek.row->label, bm_pubkey_type_name(e->ek.key.type),

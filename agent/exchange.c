@@ -1,6 +1,7 @@
 #include "agent/exchange.h"
 
 #include "agent/patience.h"
+#include "agent/pause.h"
 #include "agent/sink.h"
 #include "crypto/random.h"
 #include "program/clock.h"
@@ -14,7 +15,6 @@
 #define CONNECT_SECONDS 10L
 #define CALL_SECONDS 60L
 #define REPLY_MAX 65536
-#define SLICE_MS 100 /* how often a wait asks whether to stop */
 
 struct bm_exchange {
     const char *server;
@@ -100,6 +100,15 @@ BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exch
     return bm_ok();
 }
 
+BM_RESULT bm_exchange_trust(bm_exchange *exchange, bm_bytes pem)
+{
+    /* libcurl does not write to what it copies. */
+    struct curl_blob blob = {.data = (void *)(uintptr_t)pem.data, .len = pem.size, .flags = CURL_BLOB_COPY};
+
+    BM_CHECK(curl_easy_setopt(exchange->curl, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK, BM_E_NO_MEMORY, NULL);
+    return bm_ok();
+}
+
 void bm_exchange_free(bm_exchange *exchange)
 {
     if (exchange == NULL)
@@ -182,7 +191,8 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
     BM_CHECK(status != CURLE_UNSUPPORTED_PROTOCOL && status != CURLE_WEIRD_SERVER_REPLY, BM_E_SERVER_REPLY,
              "what answers does not speak HTTP");
     if (status == CURLE_SSL_CACERT_BADFILE)
-        return bm_failf(BM_E_IO, "%s is no file of PEM certificates: give with --ca the file that verifies the server", exchange->ca);
+        return bm_failf(BM_E_IO, "%s is no file of PEM certificates: give with --ca the file that verifies the server",
+                        exchange->ca != NULL ? exchange->ca : "what was recorded");
     if (status == CURLE_PEER_FAILED_VERIFICATION)
         return bm_failf(BM_E_NETWORK,
                         "the certificate of %s is not good (%s): check that --ca is this server's, and the clock", exchange->server, cause);
@@ -190,20 +200,6 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
         return bm_failf(BM_E_NETWORK, "the name in %s is not found: check --server and the name service", exchange->server);
     return bm_failf(BM_E_NETWORK, "%s cannot be reached (%s): check --server, the network, and that birthmarkd runs",
                     exchange->server, cause);
-}
-
-/* Waits, unless it is to stop. */
-static BM_RESULT pause_for(int64_t wait_ms)
-{
-    while (wait_ms > 0) {
-        int64_t slice = wait_ms < SLICE_MS ? wait_ms : SLICE_MS;
-        struct timespec time = {.tv_nsec = slice * 1000000};
-
-        BM_CHECK(!bm_sink_stops(), BM_E_INTERRUPTED, NULL);
-        (void)nanosleep(&time, NULL);
-        wait_ms -= slice;
-    }
-    return bm_ok();
 }
 
 /* One try: what libcurl says, the status, and the Retry-After. */
@@ -239,7 +235,7 @@ static BM_RESULT perform(bm_exchange *exchange, bm_buf *body)
         BM_TRY(bm_random((uint8_t *)&chance, sizeof(chance)));
         code = try_once(exchange, body, &status, &said);
         if (is_passing(exchange, code, status, &cause) && bm_patience_next(&patience, cause, said, chance, &wait)) {
-            BM_TRY(pause_for(wait));
+            BM_TRY(bm_pause(wait));
             continue;
         }
         if (code != CURLE_OK)

@@ -12,6 +12,9 @@ typedef struct bm_exchange bm_exchange;
  */
 BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exchange);
 
+/* Trusts these certificates (PEM), and no others, where no file was given. BM_E_NO_MEMORY. */
+BM_RESULT bm_exchange_trust(bm_exchange *exchange, bm_bytes pem);
+
 /* Frees; NULL is fine. The second is for BM_AUTO. */
 void bm_exchange_free(bm_exchange *exchange);
 void bm_exchange_freep(bm_exchange **exchange);

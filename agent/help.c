@@ -7,6 +7,8 @@ static const char help[] =
     "\n"
     "  birthmark enroll --server URL --ca FILE --serial SN [options]\n"
     "      make an identity key in the TPM and get a certificate for it\n"
+    "  birthmark renew [--now] [--new-key] [--wait TIME] [--state DIR]\n"
+    "      renew the certificate when it is due; needs nothing but the state directory, and is made for a timer\n"
     "  birthmark show [--tcti CONF] [--handle HANDLE] [--state DIR]\n"
     "      print the endorsement keys, their certificates, the identity key and its certificate\n"
     "  birthmark doctor [--tcti CONF] [--server URL --ca FILE] [--profile NAME] [--json]\n"
@@ -57,6 +59,27 @@ static const char enroll_help[] =
     "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
     "\n"
     "Exit status: 0 done; 1 wrong command line; 2 the TPM; 3 the server cannot be reached; 4 the server refused;\n"
+    "5 a file; 6 a fault inside; 130 stopped by a signal.\n";
+
+static const char renew_help[] =
+    "birthmark renew: another certificate, when the one that is there is due; what it needs was recorded by enroll\n"
+    "\n"
+    "  --now             although it is not due\n"
+    "  --new-key         with a new key; the old one stays in the TPM until the next run, for the programs that still use it\n"
+    "  --key TYPE        with a key of this type (rsa2048, rsa3072, ecc256, ecc384), a new one if the present one is of another\n"
+    "  --wait TIME       try again for so long when the server is away or busy, as 30s, 5m, 1h (5m)\n"
+    "  --server URL, --ca FILE\n"
+    "                    ask this server, verified by these certificates, from now on\n"
+    "  --state DIR       the state directory (" BM_OPTIONS_STATE_DEFAULT ")\n"
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
+    AUTH_HELP
+    "  --key-auth SOURCE the identity key's authorisation value, if it has one: file:PATH or env:NAME\n"
+    OUTPUT_HELP
+    "\n"
+    "The old certificate and its key serve until the new ones were received, checked and written. The file DIR/renewed changes when they\n"
+    "were. When nothing is due it says so, and asks neither the TPM nor the server.\n"
+    "\n"
+    "Exit status: 0 renewed, or nothing was due; 1 wrong command line; 2 the TPM; 3 the server is away; 4 the server refused;\n"
     "5 a file; 6 a fault inside; 130 stopped by a signal.\n";
 
 static const char doctor_help[] =
@@ -149,5 +172,7 @@ const char *bm_help_text(bm_command command)
         return doctor_help;
     if (command == BM_COMMAND_TUNNEL_HELP)
         return tunnel_help;
+    if (command == BM_COMMAND_RENEW_HELP)
+        return renew_help;
     return command == BM_COMMAND_SHOW_HELP ? show_help : help;
 }

@@ -25,6 +25,7 @@ static const char *const names[F_COUNT] = {
 };
 static const char key_name[] = "device.key";
 static const char mark_name[] = ".loaded";
+static const char renewed_name[] = "renewed";
 
 static bm_result io_error(const bm_identity *identity, const char *name, const char *what)
 {
@@ -156,6 +157,33 @@ BM_RESULT bm_identity_remove(bm_identity *identity, const char *name)
 BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
 {
     return bm_identity_put(identity, key_name, 0600, pem);
+}
+
+BM_RESULT bm_identity_note_renewed(bm_identity *identity)
+{
+    BM_AUTO_BUF certificate = BM_BUF_EMPTY;
+    BM_AUTO_BUF text = BM_BUF_EMPTY;
+    BM_AUTO_BUF there = BM_BUF_EMPTY;
+    BM_AUTO(bm_descriptor_close) int fd = -1;
+    uint8_t digest[BM_SHA256_SIZE];
+    bool found;
+
+    BM_TRY(bm_identity_read(identity, names[F_DEVICE], &certificate, &found));
+    BM_TRY(bm_hash_sha256(bm_buf_view(&certificate), digest));
+    BM_TRY(bm_text_put_hex(&text, BM_BYTES_ARRAY(digest)));
+    BM_TRY(bm_buf_put_str(&text, "\n"));
+    BM_TRY(bm_identity_read(identity, renewed_name, &there, &found));
+    if (found && bm_bytes_equal(bm_buf_view(&there), bm_buf_view(&text)))
+        return bm_ok();
+    BM_TRY(write_draft(identity, renewed_name, 0644, bm_buf_view(&text), &fd));
+    return place_draft(identity, renewed_name);
+}
+
+const char *bm_identity_file(size_t i)
+{
+    if (i == F_COUNT)
+        return key_name;
+    return i < F_COUNT ? names[i] : NULL;
 }
 
 BM_RESULT bm_identity_put_openssl(bm_buf *out)
@@ -300,6 +328,23 @@ static void take_ek(bm_bytes text, bm_identity_state *state)
                     bm_bytes_copy_exact(bm_buf_view(&digest), state->ek, sizeof(state->ek)).code == BM_OK;
 }
 
+static void take_uri(bm_bytes text, bm_identity_state *state)
+{
+    static const char scheme[] = "handle:0x";
+    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
+    bm_cursor cursor;
+    size_t length = sizeof(scheme) - 1;
+    uint32_t handle;
+
+    state->in_file = text.size >= 5 && bm_bytes_equal(bm_bytes_slice(text, 0, 5), bm_bytes_str("file:"));
+    if (text.size != length + 9 || text.data[length + 8] != '\n' || !bm_bytes_equal(bm_bytes_slice(text, 0, length), bm_bytes_str(scheme)) ||
+        bm_text_from_hex(bm_bytes_slice(text, length, 8), &bytes).code != BM_OK)
+        return;
+    cursor = bm_cursor_of(bm_buf_view(&bytes));
+    if (bm_cursor_u32(&cursor, &handle).code == BM_OK)
+        state->handle = handle;
+}
+
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state)
 {
     bm_identity_state seen = {.complete = identity->fd >= 0};
@@ -315,7 +360,7 @@ BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state
         else if (i == F_RENEW)
             take_renew_after(bm_buf_view(&content), &seen);
         else if (i == F_URI)
-            seen.in_file = content.size >= 5 && bm_bytes_equal(bm_bytes_slice(bm_buf_view(&content), 0, 5), bm_bytes_str("file:"));
+            take_uri(bm_buf_view(&content), &seen);
         else if (i == F_EK)
             take_ek(bm_buf_view(&content), &seen);
     }

@@ -7,6 +7,7 @@
  *   key.uri        the key as handle:0x..., or as file:... where it is not persistent
  *   openssl.cnf    loads tpm2-openssl          renew_after when to run the agent again (RFC 3339)
  *   ek             the EK that the identity is bound to: SHA-256 of its SubjectPublicKeyInfo, in hex
+ *   renewal        what a renewal needs (renewal.h)  renewed  of which device.crt all that goes with it is in its place
  *
  * Each file is replaced whole: written beside the old one, synced, renamed. device.crt comes last, so that it never stands without
  * what belongs to it.
@@ -35,6 +36,7 @@ typedef struct {
     bm_ekc_info info;
     int64_t renew_after; /* 0 when the file is not there or not readable */
     bool in_file;        /* key.uri: the key is in device.key alone */
+    uint32_t handle;     /* of key.uri; 0 when there is none, or it is damaged */
     bool has_ek;         /* false in directories from before there was the file, and where it is damaged */
     uint8_t ek[BM_SHA256_SIZE];
 } bm_identity_state;
@@ -69,6 +71,15 @@ BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubk
 /* Replaces another file of the directory, or removes one, which need not be there; done for certain when it returns. BM_E_IO. */
 BM_RESULT bm_identity_put(bm_identity *identity, const char *name, mode_t mode, bm_bytes content);
 BM_RESULT bm_identity_remove(bm_identity *identity, const char *name);
+
+/*
+ * Notes for those who wait for it which certificate is in use: its file's SHA-256, in the file `renewed`. That is replaced only when it says another; so a run after
+ * one that was killed can do what that one could not. It is not synced, for the same reason. BM_E_IO.
+ */
+BM_RESULT bm_identity_note_renewed(bm_identity *identity);
+
+/* The name of an identity's file number i, device.key among them; NULL behind the last. */
+const char *bm_identity_file(size_t i);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);

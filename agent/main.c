@@ -4,6 +4,7 @@
 #include "agent/findings.h"
 #include "agent/help.h"
 #include "agent/offline.h"
+#include "agent/renew.h"
 #include "agent/report.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
@@ -18,6 +19,14 @@ static BM_RESULT enroll(const bm_options *options, const bm_talk *talk)
 
     BM_TRY(bm_enroll(options, &outcome));
     return bm_report_enrolment(options, &outcome, talk);
+}
+
+static BM_RESULT renew(const bm_options *options, const bm_talk *talk)
+{
+    bm_enroll_outcome outcome;
+
+    BM_TRY(bm_renew(options, &outcome));
+    return bm_report_renewal(options, &outcome, talk);
 }
 
 static BM_RESULT exchange_by_files(const bm_options *options, const bm_talk *talk)
@@ -44,11 +53,15 @@ static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *p
     case BM_COMMAND_TUNNEL_HELP:
     case BM_COMMAND_REQUEST_HELP:
     case BM_COMMAND_ACCEPT_HELP:
+    case BM_COMMAND_RENEW_HELP:
         (void)fputs(bm_help_text(options->command), stdout);
         return bm_ok();
     case BM_COMMAND_ENROLL:
         BM_TRY(bm_interrupt_hold());
         return enroll(options, talk);
+    case BM_COMMAND_RENEW:
+        BM_TRY(bm_interrupt_hold());
+        return renew(options, talk);
     case BM_COMMAND_SHOW:
         BM_TRY(bm_interrupt_hold());
         return bm_show(options);
@@ -65,11 +78,11 @@ static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *p
     return bm_fail(BM_E_INTERNAL, "a command that nobody takes");
 }
 
-/* One line: what happened, what to do, and for an enrolment which finding of the doctor has more; with --json the object as well. */
+/* One line: what happened, what to do, and for an enrolment or a renewal which finding of the doctor has more; with --json the object as well. */
 static void say(bm_result result, const bm_options *options, const bm_talk *talk)
 {
     BM_AUTO_BUF sentence = BM_BUF_EMPTY;
-    const char *finding = options->command == BM_COMMAND_ENROLL ? bm_findings_name_for(result) : NULL;
+    const char *finding = options->command == BM_COMMAND_ENROLL || options->command == BM_COMMAND_RENEW ? bm_findings_name_for(result) : NULL;
 
     if (bm_exit_put_sentence(&sentence, result).code == BM_OK)
         (void)fprintf(stderr, "birthmark: %.*s", (int)sentence.size, (const char *)sentence.data);

@@ -75,6 +75,7 @@ static BM_RESULT take_options(acceptance *a)
     BM_TRY(bm_pubkey_spki_sha256(&ek.key, a->options.ek));
     a->options.has_ek = true;
     a->options.handle = a->pending.handle;
+    a->options.has_handle = true;
     return bm_ok();
 }
 

@@ -11,7 +11,7 @@
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_OUT, O_HELP,
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_OUT, O_NOW, O_NEW_KEY, O_WAIT, O_HELP,
     O_PARENT, O_PERSIST, O_KEY_AUTH, O_PCRS
 } option_id;
 
@@ -85,6 +85,18 @@ static const struct option accept_options[] = {
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
 };
 
+static const struct option renew_options[] = {
+    {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"now", no_argument, NULL, O_NOW},             {"wait", required_argument, NULL, O_WAIT},
+    {"new-key", no_argument, NULL, O_NEW_KEY},     {"key", required_argument, NULL, O_KEY},
+    {"server", required_argument, NULL, O_SERVER}, {"ca", required_argument, NULL, O_CA},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
 /* A command: its name, its options, and itself with and without --help. */
 static const struct {
     const char *name;
@@ -98,6 +110,7 @@ static const struct {
     {"tunnel", tunnel_options, BM_COMMAND_TUNNEL, BM_COMMAND_TUNNEL_HELP},
     {"request", request_options, BM_COMMAND_REQUEST, BM_COMMAND_REQUEST_HELP},
     {"accept", accept_options, BM_COMMAND_ACCEPT, BM_COMMAND_ACCEPT_HELP},
+    {"renew", renew_options, BM_COMMAND_RENEW, BM_COMMAND_RENEW_HELP},
 };
 
 /* The options of the tunnel alone. */
@@ -139,6 +152,23 @@ static BM_RESULT take_kind_option(int id, const char *value, bm_options *options
     }
 }
 
+/* The options of renew alone. */
+static BM_RESULT take_renew_option(int id, const char *value, bm_options *options)
+{
+    switch (id) {
+    case O_NOW:
+        options->now = true;
+        return bm_ok();
+    case O_NEW_KEY:
+        options->new_key = true;
+        return bm_ok();
+    case O_WAIT:
+        return bm_options_values_wait(value, &options->wait);
+    default:
+        return take_kind_option(id, value, options);
+    }
+}
+
 static BM_RESULT take_option(int id, const char *value, bm_options *options)
 {
     switch (id) {
@@ -154,6 +184,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
     case O_KEY:
         return bm_options_values_key(value, &options->key);
     case O_HANDLE:
+        options->has_handle = true;
         return bm_options_values_handle(value, &options->handle);
     case O_PROFILE:
         options->profile = value;
@@ -185,7 +216,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->auth[BM_TPM_ENDORSEMENT] = value;
         return bm_secret_check("--endorsement-auth", value);
     default:
-        return take_kind_option(id, value, options);
+        return take_renew_option(id, value, options);
     }
 }
 
@@ -226,7 +257,8 @@ static BM_RESULT check_server(const bm_options *options)
 {
     if (!has_prefix(options->server, "https://") && !has_prefix(options->server, "http://"))
         return bm_failf(BM_E_USAGE, "'%.80s' is no address of a server: --server takes https://HOST[:PORT]", options->server);
-    BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://"), BM_E_USAGE,
+    /* A renewal knows who verifies the server. */
+    BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://") || options->command == BM_COMMAND_RENEW, BM_E_USAGE,
              "--ca is missing: give the file of certificates that verifies the server");
     return bm_ok();
 }
@@ -309,6 +341,7 @@ BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *
         .handle = BM_TPM_IK_HANDLE_DEFAULT,
         .mode = 0600,
         .idle = 12 * 3600,
+        .wait = 5 * 60,
     };
 
     BM_CHECK(argc >= 2, BM_E_USAGE, "no command: try 'birthmark --help'");

@@ -23,7 +23,9 @@ typedef enum {
     BM_COMMAND_REQUEST,
     BM_COMMAND_REQUEST_HELP,
     BM_COMMAND_ACCEPT,
-    BM_COMMAND_ACCEPT_HELP
+    BM_COMMAND_ACCEPT_HELP,
+    BM_COMMAND_RENEW,
+    BM_COMMAND_RENEW_HELP
 } bm_command;
 
 /* Where a new identity key is kept: in the TPM's NV memory or, when that is full, as a file alone; or always the one or the other. */
@@ -40,6 +42,7 @@ typedef struct {
     const char *state;
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
+    bool has_handle;     /* it was given */
     bool renew;
     bool has_parent;        /* --parent was given: `parent` */
     bm_tpm_hierarchy parent;
@@ -59,6 +62,9 @@ typedef struct {
     bm_tunnel_server to;    /* the tunnel's server; port 0: not given */
     const char *name;       /* what its certificate must have; NULL: the host of `to` */
     int64_t idle;           /* seconds */
+    bool now;               /* renew: although it is not due */
+    bool new_key;           /* renew: with another key */
+    int64_t wait;           /* renew: seconds, for a server that is away */
 } bm_options;
 
 /*

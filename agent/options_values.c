@@ -106,3 +106,13 @@ BM_RESULT bm_options_values_pcrs(const char *text, bm_tpm_pcrs *pcrs)
                         "'%.60s' are no registers: --pcrs takes a bank (sha256, sha384 or sha512) and numbers from 0 to 23, say sha256:0,2,7", text);
     return bm_ok();
 }
+
+BM_RESULT bm_options_values_wait(const char *text, int64_t *wait)
+{
+    int64_t parsed;
+
+    if (bm_text_parse_duration(bm_bytes_str(text), &parsed).code != BM_OK || parsed > 86400)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no time to wait: --wait takes digits and one of s m h, up to 24h; 0s does not wait", text);
+    *wait = parsed;
+    return bm_ok();
+}

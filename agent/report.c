@@ -10,14 +10,19 @@ static void print_record(const bm_record *record)
     (void)printf("%.*s\n", (int)record->text.size, (const char *)record->text.data);
 }
 
-static void print_enrolled(const bm_options *options, const bm_enroll_outcome *outcome, const char *until)
+static void print_key(const bm_options *options, const bm_enroll_outcome *outcome)
 {
-    (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key ", outcome->device, options->state, until);
     if (!outcome->in_file)
-        (void)printf("handle:0x%08x%s", options->handle, outcome->parent == BM_TPM_OWNER ? ", or " : "");
+        (void)printf("handle:0x%08x%s", outcome->handle, outcome->parent == BM_TPM_OWNER ? ", or " : "");
     if (outcome->parent == BM_TPM_OWNER)
         (void)printf("%s/device.key", options->state);
     (void)printf("\n");
+}
+
+static void print_enrolled(const bm_options *options, const bm_enroll_outcome *outcome, const char *until)
+{
+    (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key ", outcome->device, options->state, until);
+    print_key(options, outcome);
 }
 
 static void print_current(const bm_options *options, const bm_enroll_outcome *outcome, const char *until)
@@ -27,9 +32,9 @@ static void print_current(const bm_options *options, const bm_enroll_outcome *ou
     bm_text_time(outcome->renew_after, renew);
     (void)printf("%s/device.crt (%s) is valid until %s and for the key ", options->state, outcome->info.subject, until);
     if (outcome->in_file)
-        (void)printf("in %s/device.key", options->state);
+        (void)printf("at %s/device.key", options->state);
     else
-        (void)printf("at 0x%08x", options->handle);
+        (void)printf("at 0x%08x", outcome->handle);
     (void)printf(": nothing to do before %s, unless with --renew\n", renew);
 }
 
@@ -54,9 +59,9 @@ static BM_RESULT put_file(bm_record *record, const char *member, const bm_option
     return bm_record_put_text(record, member, (const char *)path.data);
 }
 
-static BM_RESULT put_enrolment(bm_record *record, const bm_options *options, const bm_enroll_outcome *outcome)
+static BM_RESULT put_identity(bm_record *record, const char *issued, const bm_options *options, const bm_enroll_outcome *outcome)
 {
-    BM_TRY(bm_record_put_text(record, "result", outcome->issued ? "enrolled" : "current"));
+    BM_TRY(bm_record_put_text(record, "result", outcome->issued ? issued : "current"));
     BM_TRY(bm_record_put_text(record, "device", outcome->device));
     BM_TRY(bm_record_put_text(record, "subject", outcome->info.subject));
     BM_TRY(bm_record_put_text(record, "issuer", outcome->info.issuer));
@@ -65,27 +70,60 @@ static BM_RESULT put_enrolment(bm_record *record, const bm_options *options, con
     BM_TRY(bm_record_put_time(record, "renew_after", outcome->renew_after));
     BM_TRY(bm_record_put_text(record, "key_type", bm_pubkey_type_name(outcome->key)));
     if (!outcome->in_file)
-        BM_TRY(bm_record_put_handle(record, "handle", options->handle));
+        BM_TRY(bm_record_put_handle(record, "handle", outcome->handle));
     BM_TRY(put_file(record, "certificate", options, "device.crt"));
     if (outcome->parent == BM_TPM_OWNER)
         BM_TRY(put_file(record, "key_file", options, "device.key"));
     return outcome->has_ek ? bm_record_put_hex(record, "ek_sha256", BM_BYTES_ARRAY(outcome->ek)) : bm_ok();
 }
 
-BM_RESULT bm_report_enrolment(const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk)
+/* The object of an identity that was issued, in a word, or that was there. */
+static BM_RESULT print_object(const char *issued, const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk)
 {
     BM_AUTO(bm_record_fini) bm_record record = {.more = false};
 
-    if (!options->json) {
-        if (!options->quiet)
-            print_line(options, outcome);
-        return bm_ok();
-    }
     BM_TRY(bm_record_begin_object(&record, NULL));
-    BM_TRY(put_enrolment(&record, options, outcome));
+    BM_TRY(put_identity(&record, issued, options, outcome));
+    if (outcome->issued && options->command == BM_COMMAND_RENEW)
+        BM_TRY(bm_record_put_flag(&record, "new_key", outcome->new_key));
     BM_TRY(bm_talk_put(talk, &record));
     BM_TRY(bm_record_end_object(&record));
     print_record(&record);
+    return bm_ok();
+}
+
+BM_RESULT bm_report_enrolment(const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk)
+{
+    if (options->json)
+        return print_object("enrolled", options, outcome, talk);
+    if (!options->quiet)
+        print_line(options, outcome);
+    return bm_ok();
+}
+
+static void print_renewal(const bm_options *options, const bm_enroll_outcome *outcome)
+{
+    char until[BM_TIME_TEXT_SIZE];
+    char renew[BM_TIME_TEXT_SIZE];
+
+    bm_text_time(outcome->info.not_after, until);
+    bm_text_time(outcome->renew_after, renew);
+    if (!outcome->issued) {
+        (void)printf("%s/device.crt (%s) is valid until %s: nothing to renew before %s, unless with --now\n", options->state,
+                     outcome->info.subject, until, renew);
+        return;
+    }
+    (void)printf("%s is renewed: certificate %s/device.crt, valid until %s; %s key ", outcome->device, options->state, until,
+                 outcome->new_key ? "a new" : "the same");
+    print_key(options, outcome);
+}
+
+BM_RESULT bm_report_renewal(const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk)
+{
+    if (options->json)
+        return print_object("renewed", options, outcome, talk);
+    if (!options->quiet)
+        print_renewal(options, outcome);
     return bm_ok();
 }
 

@@ -8,6 +8,9 @@
 /* The end of an enrolment; without --json nothing with --quiet. BM_E_NO_MEMORY. */
 BM_RESULT bm_report_enrolment(const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk);
 
+/* The same for a renewal. BM_E_NO_MEMORY. */
+BM_RESULT bm_report_renewal(const bm_options *options, const bm_enroll_outcome *outcome, const bm_talk *talk);
+
 /* The end of request or accept: the same for an identity, or which file was written and what to do with it. BM_E_NO_MEMORY. */
 BM_RESULT bm_report_offline(const bm_options *options, const bm_offline_outcome *outcome, const bm_talk *talk);
 

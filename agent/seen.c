@@ -1,5 +1,6 @@
 #include "agent/seen.h"
 
+#include "agent/enrolment.h"
 #include "agent/key_look.h"
 #include "agent/tpm_auth.h"
 #include "agent/tpm_use.h"
@@ -73,7 +74,7 @@ static BM_RESULT look_at_ik(bm_tpm_context *tpm, const bm_options *options, bm_s
     bm_result result;
 
     BM_TRY(bm_key_look_read(options->state, &look));
-    result = bm_key_look_find(tpm, options->handle, &look);
+    result = bm_key_look_find(tpm, seen->handle, &look);
     seen->has_file = look.has_file;
     seen->in_file = look.in_file;
     seen->handle_taken = result.code == BM_E_TPM_HANDLE_TAKEN;
@@ -99,7 +100,7 @@ BM_RESULT bm_seen_look(const bm_options *options, bm_seen *seen)
     BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_tpm_context_close) bm_tpm_context tpm = {0};
 
-    *seen = (bm_seen){.ek_count = 0};
+    *seen = (bm_seen){.handle = bm_enrolment_read_handle(options)};
     BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
     bm_tpm_auth_use(&tpm, &auth);

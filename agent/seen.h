@@ -25,6 +25,7 @@ typedef struct {
     size_t ek_count;
     bool certificates;  /* some index has something; else the one EK is what the TPM makes */
     size_t chain_count; /* CA certificates on the chip */
+    uint32_t handle;    /* that was given, or that of the directory, or the default */
     bool handle_taken;  /* at the handle is another kind of key */
     bm_pubkey ik;       /* BM_KEY_NONE: none */
     bool has_file;      /* there is a device.key that can be read */

@@ -84,7 +84,7 @@ static BM_RESULT print_ik(const bm_seen *seen, const bm_options *options)
     if (seen->in_file)
         (void)printf("identity key in %s/device.key\n", options->state);
     else
-        (void)printf("identity key at 0x%08x\n", options->handle);
+        (void)printf("identity key at 0x%08x\n", seen->handle);
     if (seen->handle_taken)
         (void)printf("  the handle holds another kind of key\n");
     else if (seen->ik.type == BM_KEY_NONE && seen->has_file && !seen->in_file)

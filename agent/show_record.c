@@ -44,10 +44,10 @@ static BM_RESULT put_ek(bm_record *record, const bm_seen *seen, const bm_seen_ek
     return bm_record_end_object(record);
 }
 
-static BM_RESULT put_ik(bm_record *record, const bm_seen *seen, uint32_t handle)
+static BM_RESULT put_ik(bm_record *record, const bm_seen *seen)
 {
     BM_TRY(bm_record_begin_object(record, "identity_key"));
-    BM_TRY(bm_record_put_handle(record, "handle", handle));
+    BM_TRY(bm_record_put_handle(record, "handle", seen->handle));
     BM_TRY(bm_record_put_text(record, "state", seen->handle_taken ? "foreign" : seen->ik.type == BM_KEY_NONE ? "none" : "ours"));
     if (seen->ik.type != BM_KEY_NONE)
         BM_TRY(put_key(record, &seen->ik));
@@ -82,7 +82,7 @@ BM_RESULT bm_show_record_put(bm_record *record, const bm_options *options, const
         BM_TRY(put_ek(record, seen, &seen->ek[i]));
     BM_TRY(bm_record_end_array(record));
     BM_TRY(bm_record_put_number(record, "chain_certificates", (int64_t)seen->chain_count));
-    BM_TRY(put_ik(record, seen, options->handle));
+    BM_TRY(put_ik(record, seen));
     BM_TRY(put_identity(record, seen, options->state));
     return bm_record_end_object(record);
 }

@@ -79,6 +79,7 @@ static BM_RESULT take_options(const birthmark *identity, const birthmark_enroll_
     if (given->handle != 0) {
         (void)snprintf(handle, sizeof(handle), "0x%08x", given->handle);
         BM_TRY(bm_options_values_handle(handle, &options->handle));
+        options->has_handle = true;
     }
     BM_TRY(take_auth(given->owner_auth, &options->auth[BM_TPM_OWNER]));
     BM_TRY(take_auth(given->endorsement_auth, &options->auth[BM_TPM_ENDORSEMENT]));

@@ -79,6 +79,7 @@ BM_RESULT bm_ctl_device_add(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_list(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_show(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_retire(const bm_ctl *ctl);
+BM_RESULT bm_ctl_device_admit(const bm_ctl *ctl);
 BM_RESULT bm_ctl_cert_list(const bm_ctl *ctl);
 BM_RESULT bm_ctl_cert_show(const bm_ctl *ctl);
 BM_RESULT bm_ctl_log_list(const bm_ctl *ctl);

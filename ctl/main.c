@@ -30,6 +30,8 @@ static const bm_ctl_command commands[] = {
     {"device", "show", "SERIAL|EKHASH", "Show a device and its certificates.", 0, 0, 1, 1, bm_ctl_device_show},
     {"device", "retire", "SERIAL|EKHASH", "Retire a device for good; its serial is free for one that is added.", 0, 0, 1, 1,
      bm_ctl_device_retire},
+    {"device", "admit", "SERIAL|EKHASH", "Let a device renew whose last certificate ended too long ago for its profile.", 0, 0, 1, 1,
+     bm_ctl_device_admit},
     {"cert", "list", "[SERIAL]", "List the certificates that were issued, of all devices or of one.", BM_OPTION_BIT(JSON), 0, 0, 1,
      bm_ctl_cert_list},
     {"cert", "show", "CERTSERIAL", "Show a certificate, by its serial number in hex.", BM_OPTION_BIT(PEM), 0, 1, 1, bm_ctl_cert_show},

@@ -104,6 +104,52 @@ static void test_a_saved_identity_has_every_file_and_is_current(void **state)
     assert_true(bm_identity_is_current(&seen, &f->key, RENEW_AFTER - 1));
 }
 
+static void test_the_handle_is_that_of_key_uri_or_none(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t handle;
+    } rows[] = {{"handle:0x81020001\n", 0x81020001u}, {"handle:0x81020001", 0}, {"handle:0x8102000g\n", 0}, {"handle:0x810200011\n", 0}, {"handle:81020001\n", 0}, {"", 0}};
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state seen;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_int_equal(seen.handle, 0x81020000u);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_ok(bm_identity_put(&identity, "key.uri", 0644, bm_bytes_str(rows[i].text)));
+        assert_ok(bm_identity_look(&identity, &seen));
+        if (seen.handle != rows[i].handle)
+            fail_msg("row %zu: 0x%08x", i, seen.handle);
+    }
+}
+
+static void test_what_is_noted_as_renewed_is_the_certificate_in_use(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF first = BM_BUF_EMPTY;
+    BM_AUTO_BUF again = BM_BUF_EMPTY;
+    BM_AUTO_BUF other = BM_BUF_EMPTY;
+    char path[160];
+    bool found;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_note_renewed(&identity));
+    assert_ok(bm_identity_read(&identity, "renewed", &first, &found));
+    assert_int_equal(first.size, 65);
+    assert_ok(bm_identity_note_renewed(&identity));
+    assert_ok(bm_identity_read(&identity, "renewed", &again, &found));
+    assert_bytes(bm_buf_view(&first), bm_buf_view(&again));
+    assert_ok(bm_identity_put(&identity, "device.crt", 0644, bm_bytes_str("another")));
+    assert_ok(bm_identity_note_renewed(&identity));
+    assert_ok(bm_identity_read(&identity, "renewed", &other, &found));
+    assert_false(bm_bytes_equal(bm_buf_view(&first), bm_buf_view(&other)));
+    (void)snprintf(path, sizeof(path), "%s/renewed", f->path);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_the_files_hold_what_their_names_say(void **state)
 {
     fixture *f = *state;
@@ -388,6 +434,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_saved_identity_has_every_file_and_is_current, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_files_hold_what_their_names_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_handle_is_that_of_key_uri_or_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_noted_as_renewed_is_the_certificate_in_use, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_key_file_is_for_its_owner_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_do_not_change_are_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drafts_that_a_crash_left_are_in_nobodys_way, set_up, tear_down),

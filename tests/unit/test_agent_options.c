@@ -153,6 +153,41 @@ static void test_doctor_takes_its_options_and_needs_none(void **state)
     assert_true(o.quiet);
 }
 
+static void test_renew_takes_its_options_and_needs_none(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "renew"));
+    assert_int_equal(o.command, BM_COMMAND_RENEW);
+    assert_false(o.now || o.new_key || o.has_handle);
+    assert_int_equal(o.wait, 300);
+    assert_int_equal(o.key, BM_KEY_NONE);
+    assert_null(o.server);
+    assert_ok(PARSE(&o, "renew", "--now", "--new-key", "--key", "ecc384", "--wait", "0s", "--state", "/tmp/x", "--tcti", "tabrmd", "--server",
+                    "https://ca.example", "--owner-auth", "env:O"));
+    assert_true(o.now && o.new_key);
+    assert_int_equal(o.key, BM_KEY_ECC384);
+    assert_int_equal(o.wait, 0);
+    assert_string_equal(o.server, "https://ca.example");
+    assert_ok(PARSE(&o, "renew", "--wait", "24h"));
+    assert_int_equal(o.wait, 86400);
+    assert_ok(PARSE(&o, "renew", "--help"));
+    assert_int_equal(o.command, BM_COMMAND_RENEW_HELP);
+    assert_non_null(strstr(bm_help_text(BM_COMMAND_RENEW_HELP), "--new-key"));
+    assert_code(PARSE(&o, "renew", "--wait", "25h"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--wait", "5"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--wait", "-1s"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--key", "ed25519"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--server", "ca.example"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--serial", "SN-1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--handle", "0x81020000"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--renew"), BM_E_USAGE);
+    assert_code(PARSE(&o, "enroll", "--now"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "show", "--handle", "0x81020000"));
+    assert_true(o.has_handle);
+}
+
 static void test_a_value_as_itself_is_refused_and_not_repeated(void **state)
 {
     bm_options o;
@@ -406,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_a_key_that_cannot_be_is_refused),
         cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
         cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),
+        cmocka_unit_test(test_renew_takes_its_options_and_needs_none),
         cmocka_unit_test(test_a_value_as_itself_is_refused_and_not_repeated),
         cmocka_unit_test(test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone),
         cmocka_unit_test(test_the_exchange_by_files_takes_its_options_and_no_server),
