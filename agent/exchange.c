@@ -23,6 +23,7 @@ struct bm_exchange {
     struct curl_slist *headers;
     int64_t spent;
     bm_code refusal; /* the last one's code */
+    int64_t said;    /* the last one's Retry-After */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -130,6 +131,11 @@ bm_code bm_exchange_refusal(const bm_exchange *exchange)
     return exchange->refusal;
 }
 
+int64_t bm_exchange_said(const bm_exchange *exchange)
+{
+    return exchange->said;
+}
+
 int64_t bm_exchange_spent(const bm_exchange *exchange)
 {
     return exchange->spent;
@@ -209,11 +215,14 @@ static CURLcode try_once(bm_exchange *exchange, bm_buf *body, long *status, curl
 
     bm_buf_clear(body);
     exchange->error[0] = 0;
+    exchange->said = 0;
     code = curl_easy_perform(exchange->curl);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, status);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(exchange->curl, CURLINFO_RETRY_AFTER, said);
+    if (code == CURLE_OK)
+        exchange->said = *said;
     return code;
 }
 

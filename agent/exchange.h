@@ -36,6 +36,9 @@ BM_RESULT bm_exchange_look(bm_exchange *exchange);
 /* The code of the problem document of the last call that ended with BM_E_SERVER_REFUSED; BM_E_INTERNAL for one that we do not know. */
 bm_code bm_exchange_refusal(const bm_exchange *exchange);
 
+/* The seconds that the last answer asked to wait (Retry-After); 0: none, or it did not ask. */
+int64_t bm_exchange_said(const bm_exchange *exchange);
+
 /* Nanoseconds spent in calls so far. */
 int64_t bm_exchange_spent(const bm_exchange *exchange);
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define WHY_MAX 300
+#define SAID_MAX (2 * 86400) /* seconds: more than --wait can be */
 #define MS INT64_C(1000000) /* in nanoseconds */
 
 /* One run. */
@@ -32,6 +33,7 @@ typedef struct {
     bm_enroll_outcome *outcome;
     unsigned tries;
     bool passing; /* the last try failed for what may be over soon */
+    int64_t said; /* and the server asked for so many seconds; 0: it did not */
 } renewal;
 
 static void renewal_fini(renewal *r)
@@ -286,6 +288,9 @@ static BM_RESULT try_once(renewal *r, char why[WHY_MAX])
 
     r->tries++;
     r->passing = is_passing(&e, result);
+    r->said = e.exchange != NULL ? bm_exchange_said(e.exchange) : 0;
+    if (r->said > SAID_MAX)
+        r->said = SAID_MAX;
     if (r->passing)
         (void)snprintf(why, WHY_MAX, "%s", result.detail != NULL ? result.detail : bm_code_advice(result.code));
     return result;
@@ -315,9 +320,9 @@ static BM_RESULT renew(renewal *r)
         if (!r->passing)
             return result;
         BM_TRY(bm_random((uint8_t *)&chance, sizeof(chance)));
-        if (!bm_renew_wait_next(r->tries, gone, r->given->wait * 1000, chance, &wait))
+        if (!bm_renew_wait_next(r->tries, gone, r->given->wait * 1000, r->said * 1000, chance, &wait))
             return give_up(r, gone, why);
-        bm_steps_note("try %u failed: %s. The next one comes in %.1f s; the certificate that is there stays in use", r->tries, why, (double)wait / 1000);
+        bm_steps_note("try %u failed: %s (the next one comes in %.1f s; the certificate that is there stays in use)", r->tries, why, (double)wait / 1000);
         BM_TRY(bm_pause(wait));
     }
 }

@@ -138,6 +138,30 @@ lab_said 'identity-mismatch.*finding profile'
 kept
 sed -i 's/^serial .*/serial SN1/' "$id/renewal"
 
+lab_say "a server that has too much to do, and asks for more time than there is: it is not asked again, and nothing changes"
+cat >"$LAB/busy.py" <<'END'
+import http.server
+class Busy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(404)
+    def do_POST(self):
+        self.send_response(503)
+        self.send_header("Retry-After", "40")
+        self.end_headers()
+        self.wfile.write(b'{"type":"urn:birthmark:problem:overloaded","title":"Too much to do.","status":503,"code":"overloaded"}')
+server = http.server.HTTPServer(("127.0.0.1", 0), Busy)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+python3 "$LAB/busy.py" >"$LAB/busy.port" 2>"$LAB/busy.log" &
+LAB_PID[busy]=$!
+lab_wait 10 test -s "$LAB/busy.port"
+keep
+renew_ends 3 --now --new-key --wait 20s --server "http://127.0.0.1:$(cat "$LAB/busy.port")"
+lab_said 'in 1 try .*overloaded'
+kept
+lab_stop busy
+
 lab_say "the wrong certificates for the server, once and for all; then the right ones"
 keep
 renew_ends 3 --now --wait 0s --ca "$LAB/far.crt"

@@ -222,14 +222,14 @@ static void the_wait_doubles_up_to_two_minutes_and_chance_takes_any_part_of_it(v
 
     (void)state;
     for (unsigned tries = 0; tries < sizeof(longest) / sizeof(longest[0]); tries++) {
-        assert_true(bm_renew_wait_next(tries, 0, INT64_C(86400000), (uint32_t)longest[tries], &wait));
+        assert_true(bm_renew_wait_next(tries, 0, INT64_C(86400000), 0, (uint32_t)longest[tries], &wait));
         assert_int_equal(wait, longest[tries]);
-        assert_true(bm_renew_wait_next(tries, 0, INT64_C(86400000), (uint32_t)longest[tries] + 1, &wait));
+        assert_true(bm_renew_wait_next(tries, 0, INT64_C(86400000), 0, (uint32_t)longest[tries] + 1, &wait));
         assert_int_equal(wait, 0);
-        assert_true(bm_renew_wait_next(tries, 0, INT64_C(86400000), UINT32_MAX, &wait));
+        assert_true(bm_renew_wait_next(tries, 0, INT64_C(86400000), 0, UINT32_MAX, &wait));
         assert_in_range(wait, 0, longest[tries]);
     }
-    assert_true(bm_renew_wait_next(UINT32_MAX, 0, INT64_C(86400000), 120000, &wait));
+    assert_true(bm_renew_wait_next(UINT32_MAX, 0, INT64_C(86400000), 0, 120000, &wait));
     assert_int_equal(wait, 120000);
 }
 
@@ -238,12 +238,28 @@ static void it_ends_with_the_time_and_the_last_try_is_at_the_end_of_it(void **st
     int64_t wait = 0;
 
     (void)state;
-    assert_true(bm_renew_wait_next(9, 299000, 300000, 120000, &wait));
+    assert_true(bm_renew_wait_next(9, 299000, 300000, 0, 120000, &wait));
     assert_int_equal(wait, 1000);
-    assert_false(bm_renew_wait_next(10, 300000, 300000, 0, &wait));
-    assert_false(bm_renew_wait_next(1, 0, 0, 5, &wait));
-    assert_false(bm_renew_wait_next(1, 400000, 300000, 5, &wait));
-    assert_false(bm_renew_wait_next(1, -1, 300000, 5, &wait));
+    assert_false(bm_renew_wait_next(10, 300000, 300000, 0, 0, &wait));
+    assert_false(bm_renew_wait_next(1, 0, 0, 0, 5, &wait));
+    assert_false(bm_renew_wait_next(1, 400000, 300000, 0, 5, &wait));
+    assert_false(bm_renew_wait_next(1, -1, 300000, 0, 5, &wait));
+}
+
+static void what_the_server_asks_for_is_waited_or_it_is_not_asked_again(void **state)
+{
+    int64_t wait = 0;
+
+    (void)state;
+    assert_true(bm_renew_wait_next(1, 0, 300000, 40000, 0, &wait));
+    assert_int_equal(wait, 40000);
+    assert_true(bm_renew_wait_next(1, 0, 300000, 40000, 40000, &wait));
+    assert_int_equal(wait, 80000);
+    assert_true(bm_renew_wait_next(1, 250000, 300000, 40000, 40000, &wait));
+    assert_int_equal(wait, 50000);
+    assert_false(bm_renew_wait_next(1, 270000, 300000, 40000, 0, &wait));
+    assert_false(bm_renew_wait_next(1, 0, 300000, -1, 0, &wait));
+    assert_false(bm_renew_wait_next(1, 0, 300000, INT64_MAX, 0, &wait));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -258,6 +274,7 @@ int main(void)
         T(certificates_in_a_record_are_those_alone),
         T(what_no_record_can_hold_is_the_command_lines_fault),
         cmocka_unit_test(the_wait_doubles_up_to_two_minutes_and_chance_takes_any_part_of_it),
+        cmocka_unit_test(what_the_server_asks_for_is_waited_or_it_is_not_asked_again),
         cmocka_unit_test(it_ends_with_the_time_and_the_last_try_is_at_the_end_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
