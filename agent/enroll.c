@@ -88,6 +88,7 @@ static BM_RESULT open_challenge(bm_enrolment *e)
     /* The last command that needs a value was sent. */
     bm_tpm_auth_fini(&e->auth);
     bm_tpm_auth_use(&e->tpm, &e->auth);
+    bm_enrolment_forget_key_auth(e);
     bm_steps_end(&e->steps, "the TPM holds both keys");
     return bm_ok();
 }

@@ -50,6 +50,9 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e);
 /* Reads the public areas, and the certificates that are on the chip. BM_E_TPM... */
 BM_RESULT bm_enrolment_read_areas(bm_enrolment *e);
 
+/* Wipes the value of --key-auth, which no command needs any more. */
+void bm_enrolment_forget_key_auth(bm_enrolment *e);
+
 /* Signs the CSR in the TPM and fills in `request` but for challenge and ticket. BM_E_TPM... */
 BM_RESULT bm_enrolment_make_request(bm_enrolment *e);
 

@@ -6,6 +6,7 @@
 lab_begin
 lab_ca one
 lab_server one
+lab_server plain one --plain
 lab_tpm one --ek L-2
 lab_nginx nginx "$(lab_ca_file one)"
 lab_far_server far "$(lab_ca_file one)"
@@ -54,6 +55,18 @@ for parent in owner endorsement; do
     ik_enroll "$id" --renew "${auth[@]}"
     ik_look show "$id" "of +$parent hierarchy, with an authorisation value"
     ik_look doctor "$id" '^ok +key-auth '
+
+    lab_say "while the agent waits for its certificate, the value of a new key is not in its memory any more"
+    rm -f "$LAB/slow.out"
+    lab_flaky slow plain 2 1 status 503 4
+    lab_agent one slow SN1 --state "$id" --key ecc384 --renew "${auth[@]}"
+    "${AGENT[@]}" >"$LAB/slow.out" 2>&1 &
+    slow=$!
+    lab_wait 30 grep -q '^6/6' "$LAB/slow.out"
+    ik_holds "$slow" "$id" || lab_die "the search does not find what is there"
+    ! ik_holds "$slow" 'the keys own word' || lab_die "it is"
+    wait "$slow" || lab_die "$(cat "$LAB/slow.out")"
+    lab_stop flaky-slow
 
     lab_say "without the value nothing is tried; with a wrong one it is tried once, and nobody is locked out"
     refused 2 "$id" 0 'has an authorisation value: give it with --key-auth.*finding key-auth' --renew
