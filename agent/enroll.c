@@ -91,6 +91,8 @@ BM_RESULT bm_enroll_open(bm_enrolment *e)
         bm_tpm_auth_fini(&e->auth);
         bm_tpm_auth_use(&e->tpm, &e->auth);
     }
+    if (!e->proves_later)
+        bm_enrolment_forget_key_auth(e);
     bm_steps_end(&e->steps, "the TPM holds both keys");
     return bm_ok();
 }

@@ -137,6 +137,15 @@ BM_RESULT bm_enrolment_mark(bm_enrolment *e)
     return bm_ok();
 }
 
+void bm_enrolment_forget_key_auth(bm_enrolment *e)
+{
+    const bm_bytes none = bm_bytes_of(NULL, 0);
+
+    bm_buf_fini(&e->key_auth);
+    e->file_kind.auth = none;
+    e->ik.kind.auth = none;
+}
+
 void bm_enrolment_place(const bm_enrolment *e, char place[BM_ENROLMENT_PLACE])
 {
     if (e->in_file)

@@ -19,6 +19,7 @@ typedef struct {
     bool marked;             /* the directory, for keys that are loaded */
     uint32_t handle;         /* where the IK is kept */
     bool persists_later;     /* the owner's value is needed after the exchange, too */
+    bool proves_later;       /* and the IK's */
     bm_exchange *exchange;
     bm_tpm_auth auth;
     bm_tpm_context tpm;
@@ -66,6 +67,9 @@ BM_RESULT bm_enrolment_mark(bm_enrolment *e);
 
 /* Reads the public areas, and the certificates that are on the chip. BM_E_TPM... */
 BM_RESULT bm_enrolment_read_areas(bm_enrolment *e);
+
+/* Wipes the value of --key-auth, which no command needs any more. */
+void bm_enrolment_forget_key_auth(bm_enrolment *e);
 
 /* Signs the CSR in the TPM and fills in `request` but for challenge and ticket. BM_E_TPM... */
 BM_RESULT bm_enrolment_make_request(bm_enrolment *e);

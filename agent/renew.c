@@ -113,6 +113,7 @@ static bool is_due(const renewal *r)
 static BM_RESULT begin(renewal *r, bm_enrolment *e)
 {
     e->options = &r->wanted;
+    e->proves_later = true;
     e->state = r->state;
     e->handle = bm_enrolment_handle(&r->wanted, &r->state);
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)

@@ -144,6 +144,8 @@ static BM_RESULT make_child(bm_tpm_context *context, bm_key_type type, bm_bytes 
     BM_TRY(bm_tpm_object_sensitive_of(ik->kind.auth, &sensitive));
     result = create_child(context, bm_buf_view(&bytes), &sensitive, ik);
     bm_wipe(&sensitive, sizeof(sensitive));
+    if (ik->kind.auth.size > 0)
+        bm_tpm_object_forget(context, &ik->object);
     return result;
 }
 

@@ -5,6 +5,9 @@
 
 #include <tss2/tss2_mu.h>
 
+/* No ESYS object. */
+#define NOBODY UINT32_MAX
+
 void bm_tpm_object_fini(bm_tpm_object *object)
 {
     if (object->kind == BM_TPM_OBJECT_TRANSIENT || object->kind == BM_TPM_OBJECT_SESSION)
@@ -88,6 +91,24 @@ BM_RESULT bm_tpm_object_sensitive_of(bm_bytes auth, TPM2B_SENSITIVE_CREATE *sens
     return bm_bytes_copy_exact(auth, to->buffer, auth.size);
 }
 
+/*
+ * ESYS keeps what TPM2_Create or TPM2_CreatePrimary took, in case that the command must be sent again, until another one comes; and the value in the object. For a
+ * command that it then finds it cannot send, it takes what is empty.
+ */
+void bm_tpm_object_forget(bm_tpm_context *context, const bm_tpm_object *object)
+{
+    const TPM2B_SENSITIVE_CREATE nothing = {0};
+    const TPM2B_PUBLIC public_area = {0};
+    const TPM2B_DATA outside = {0};
+    const TPML_PCR_SELECTION pcrs = {0};
+    const TPM2B_AUTH auth = {0};
+
+    (void)Esys_CreatePrimary_Async(context->esys, NOBODY, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &nothing, &public_area, &outside, &pcrs);
+    (void)Esys_Create_Async(context->esys, NOBODY, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &nothing, &public_area, &outside, &pcrs);
+    if (object->kind != BM_TPM_OBJECT_NONE)
+        (void)Esys_TR_SetAuth(context->esys, object->tr, &auth);
+}
+
 static BM_RESULT create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, const TPM2B_SENSITIVE_CREATE *sensitive,
                                 bm_tpm_object *object, bm_buf *public_area)
 {
@@ -129,6 +150,8 @@ BM_RESULT bm_tpm_object_create_guarded(bm_tpm_context *context, bm_tpm_hierarchy
     BM_TRY(bm_tpm_object_sensitive_of(auth, &sensitive));
     result = create_primary(context, hierarchy, template, &sensitive, object, public_area);
     bm_wipe(&sensitive, sizeof(sensitive));
+    if (auth.size > 0)
+        bm_tpm_object_forget(context, object);
     return result;
 }
 

@@ -50,6 +50,9 @@ BM_RESULT bm_tpm_object_create_guarded(bm_tpm_context *context, bm_tpm_hierarchy
 /* What TPM2_Create and TPM2_CreatePrimary take of a new object that is not public: its value. Secret: the caller wipes it. BM_E_INTERNAL: too long. */
 BM_RESULT bm_tpm_object_sensitive_of(bm_bytes auth, TPM2B_SENSITIVE_CREATE *sensitive);
 
+/* Wipes such a value where ESYS has it, after the command; `object` is what was made, if it was. Sends nothing. */
+void bm_tpm_object_forget(bm_tpm_context *context, const bm_tpm_object *object);
+
 /*
  * Opens what lies at a persistent handle and appends its TPM2B_PUBLIC to `public_area`; `found` is false, and nothing is opened, when
  * nothing is there. A handle that is open must not be opened again: ESYS has one object for it, which the first close ends. BM_E_TPM...

@@ -97,6 +97,12 @@ key_secrets() {
         lab_stop tunnel-t
         [[ $(sent bus Sign) == 1 ]] || lab_die "nothing was recorded"
         silent bus
+        if [[ $parent == owner ]]; then
+            tap clear
+            OPENSSL_CONF=$LAB/id-SN-zeros/openssl.cnf TPM2OPENSSL_TCTI=$(lab_tcti zeros) lab_faulty clear openssl dgst -sha256 \
+                -sign "$(cat "$LAB/id-SN-zeros/key.uri")?pass" -passin "file:$LAB/key" -out "$LAB/signature" "$LAB/key"
+            found clear "$LAB/key" || lab_die "the search does not find the value that openssl sends"
+        fi
         # Salted: the session's StartAuthSession names the EK, and encrypts to it.
         guarded bus >"$LAB/guarded"
         grep -q ' 0x176$' "$LAB/guarded" || lab_die "the tunnel's session is not salted"

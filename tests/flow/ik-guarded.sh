@@ -6,6 +6,7 @@
 lab_begin
 lab_ca one
 lab_server one
+lab_server plain one --plain
 lab_tpm one --ek L-2
 lab_nginx nginx "$(lab_ca_file one)"
 lab_far_server far "$(lab_ca_file one)"
@@ -55,10 +56,23 @@ for parent in owner endorsement; do
     ik_look show "$id" "of +$parent hierarchy, with an authorisation value"
     ik_look doctor "$id" '^ok +key-auth '
 
+    lab_say "while the agent waits for its certificate, the value of a new key is not in its memory any more"
+    rm -f "$LAB/slow.out"
+    lab_flaky slow plain 2 1 status 503 4
+    lab_agent one slow SN1 --state "$id" --key ecc384 --renew "${auth[@]}"
+    "${AGENT[@]}" >"$LAB/slow.out" 2>&1 &
+    slow=$!
+    lab_wait 30 grep -q '^6/6' "$LAB/slow.out"
+    ik_holds "$slow" "$id" || lab_die "the search does not find what is there"
+    ! ik_holds "$slow" 'the keys own word' || lab_die "it is"
+    wait "$slow" || lab_die "$(cat "$LAB/slow.out")"
+    lab_stop flaky-slow
+
     lab_say "without the value nothing is tried; with a wrong one it is tried once, and nobody is locked out"
     refused 2 "$id" 0 'has an authorisation value: give it with --key-auth.*finding key-auth' --renew
     refused 2 "$id" 1 'value of --key-auth is not the one.*tried once' --renew "${wrong[@]}"
-    (($(tpm2_getcap properties-variable | sed -n 's/^TPM2_PT_LOCKOUT_COUNTER: //p') == 0)) || lab_die "the failure was counted"
+    tpm2_getcap properties-variable >"$LAB/properties"
+    grep -q 'LOCKOUT_COUNTER: 0x0' "$LAB/properties" || lab_die "the failure was counted"
     lab_fails tpm2_sign -Q -c 0x81020000 -g sha256 -o "$LAB/signature" "$LAB/word"
 
     lab_say "the tunnel has it, or says what is missing; a wrong one is tried once"
@@ -173,4 +187,32 @@ lab_tpm_stop one
 lab_tpm_start one
 lab_fails lab_enroll one one SN1 --state "$LAB/id-none" --pcrs sha512:0 --handle 0x81020009
 lab_said 'does not have the registers of --pcrs'
+lab_tpm_clean one
+
+lab_say "owner, endorsement and lockout have values of their own: a key in a file needs the owner's wherever it is loaded, a primary the endorsement's"
+tpm2_clear -Q -c p
+printf 'the owners word' >"$LAB/owner"
+printf 'the endorsers word' >"$LAB/endorsement"
+chmod 600 "$LAB/owner" "$LAB/endorsement"
+tpm2_changeauth -Q -c owner 'the owners word'
+tpm2_changeauth -Q -c endorsement 'the endorsers word'
+tpm2_changeauth -Q -c lockout 'the lockouts word'
+owner=(--owner-auth "file:$LAB/owner") endorsement=(--endorsement-auth "file:$LAB/endorsement")
+ik_enroll "$LAB/id-all" --key ecc256 --parent endorsement "${auth[@]}" "${owner[@]}" "${endorsement[@]}"
+ik_enroll "$LAB/id-all" --renew "${auth[@]}" "${endorsement[@]}"
+ik_tunnelled "$LAB/id-all" "${auth[@]}" "${endorsement[@]}"
+id=$LAB/id-all-file
+ik_enroll "$id" --key ecc256 --persist never "${owner[@]}" "${endorsement[@]}"
+refused 2 "$id" 0 'owner hierarchy has an authorisation value.*--owner-auth' --renew "${endorsement[@]}"
+ik_enroll "$id" --renew "${owner[@]}" "${endorsement[@]}"
+ik_tunnelled "$id" "${owner[@]}"
+ik_tunnel "$id"
+[[ $(lab_far who "${LAB_PLACE[t]}" 2>&1) != *SN1* ]] || lab_die "the file needs no value"
+lab_tunnel_says t 'owner hierarchy has an authorisation value.*--owner-auth'
+lab_stop tunnel-t
+ik_look doctor "$id" 'handle +none is used.*was not tried'
+"$BIRTHMARK" show --tcti "$(lab_tcti one)" --state "$id" "${owner[@]}" "${endorsement[@]}" >"$LAB/look"
+grep -q 'for the key  *in device.key' "$LAB/look" || lab_die "$(cat "$LAB/look")"
+tpm2_getcap properties-variable >"$LAB/properties"
+grep -q 'LOCKOUT_COUNTER: 0x0' "$LAB/properties" || lab_die "a failure was counted"
 lab_tpm_clean one

@@ -66,6 +66,27 @@ ik_look() {
     lab_tpm_clean one
 }
 
+# ik_holds PID WORDS: do they stand anywhere in its memory?
+ik_holds() {
+    python3 - "$1" "$2" <<'END'
+import re, sys
+word = sys.argv[2].encode()
+with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as mem:
+    for line in maps:
+        first, last, mode = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+        first, last = int(first, 16), int(last, 16)
+        if "rw" not in mode or last - first > 1 << 28:
+            continue
+        try:
+            mem.seek(first)
+            if word in mem.read(last - first):
+                sys.exit(0)
+        except (OSError, ValueError, OverflowError):
+            continue
+sys.exit(1)
+END
+}
+
 # ik_fill: NV indices and persistent keys, large and then small ones, until there is no room for another key. (A TPM keeps room for a few keys that indices
 # do not get.)
 ik_fill() {

@@ -196,6 +196,26 @@ static void test_the_key_file_is_for_its_owner_alone(void **state)
     assert_int_equal(status.st_mode & 07777, 0644);
 }
 
+static void test_a_key_in_its_file_alone_is_named_by_that_file(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF uri = BM_BUF_EMPTY;
+    bm_identity_state seen;
+    char expected[192];
+    bool found;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_false(seen.in_file);
+    assert_ok(bm_identity_save(&identity, 0, &f->key, &f->reply));
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_true(seen.in_file);
+    assert_ok(bm_identity_read(&identity, "key.uri", &uri, &found));
+    (void)snprintf(expected, sizeof(expected), "file:%s/device.key\n", f->path);
+    assert_bytes(bm_buf_view(&uri), bm_bytes_str(expected));
+}
+
 static void test_files_that_do_not_change_are_not_written(void **state)
 {
     fixture *f = *state;
@@ -437,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_handle_is_that_of_key_uri_or_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_noted_as_renewed_is_the_certificate_in_use, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_key_file_is_for_its_owner_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_key_in_its_file_alone_is_named_by_that_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_do_not_change_are_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drafts_that_a_crash_left_are_in_nobodys_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_directory_knows_its_ek_and_may_be_older_than_that, set_up, tear_down),
