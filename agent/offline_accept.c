@@ -20,6 +20,7 @@ typedef struct {
     bm_answers_reader reader;
     const bm_answers_wanted *answer; /* NULL until it is found */
     bool is_second;                  /* to the second request */
+    bool left;                       /* a run before this one may have left something in the TPM */
 } acceptance;
 
 static void fini(acceptance *a)
@@ -36,6 +37,7 @@ static BM_RESULT read_pending(acceptance *a)
     BM_TRY(bm_identity_open_to_read(a->options.state, &identity));
     if (identity.fd >= 0)
         BM_TRY(bm_offline_state_read(&identity, &a->pending));
+    a->left = identity.fd >= 0 && bm_identity_is_marked(&identity);
     if (a->pending.request.size == 0)
         return bm_failf(BM_E_IO, "%s has no request under way: begin with 'birthmark request', or name another --state", a->options.state);
     return bm_ok();
@@ -136,6 +138,9 @@ static BM_RESULT accept_challenge(acceptance *a, int64_t now)
     /* The one that is under way stays: its answer may be on its way. */
     if (a->pending.answer.size > 0 && now < a->pending.expires) {
         bm_steps_note("the challenge was opened already: the second request is written once more, as it was");
+        /* The TPM has nothing to do but to be swept, where that run did not end well. */
+        if (a->left)
+            BM_TRY(bm_enrolment_prepare(&e));
         return deliver(a, bm_buf_view(&a->pending.answer), a->pending.expires);
     }
     BM_TRY(bm_reply_challenge_parse(bm_buf_view(&a->answer->body), &e.challenge));

@@ -24,14 +24,14 @@ typedef struct {
 
 typedef struct {
     bm_buf text;
-    answer_row *rows;
+    bm_buf rows; /* answer_row, one behind the other */
     size_t count;
 } answers;
 
 static void fini_answers(answers *all)
 {
     bm_buf_fini(&all->text);
-    free(all->rows);
+    bm_buf_fini(&all->rows);
 }
 
 static BM_RESULT failed(const char *path, const char *what)
@@ -79,23 +79,21 @@ static BM_RESULT read_answers(const char *path, answers *all)
 {
     bm_bytes rest;
     bm_bytes line;
-    size_t lines = 0;
 
     BM_TRY(read_text(path, &all->text));
-    for (rest = bm_buf_view(&all->text); next_line(&rest, &line);)
-        lines++;
-    all->rows = calloc(lines + 1, sizeof(*all->rows));
-    BM_CHECK(all->rows != NULL, BM_E_NO_MEMORY, NULL);
     for (rest = bm_buf_view(&all->text); next_line(&rest, &line);) {
         BM_AUTO_BUF hash = BM_BUF_EMPTY;
+        answer_row row = {.body = bm_bytes_slice(line, BODY_AT, line.size - BODY_AT)};
 
         if (!bm_bytes_equal(bm_bytes_slice(line, HASH_DIGITS, 5), bm_bytes_str(" 200 ")))
             continue;
         BM_TRY(bm_result_as(bm_text_from_hex(bm_bytes_slice(line, 0, HASH_DIGITS), &hash), BM_E_SERVER_REPLY));
-        BM_TRY(bm_bytes_copy_exact(bm_buf_view(&hash), all->rows[all->count].request, BM_SHA256_SIZE));
-        all->rows[all->count++].body = bm_bytes_slice(line, BODY_AT, line.size - BODY_AT);
+        BM_TRY(bm_bytes_copy_exact(bm_buf_view(&hash), row.request, BM_SHA256_SIZE));
+        BM_TRY(bm_buf_put(&all->rows, bm_bytes_of(&row, sizeof(row))));
+        all->count++;
     }
-    qsort(all->rows, all->count, sizeof(*all->rows), compare);
+    if (all->count > 0)
+        qsort(all->rows.data, all->count, sizeof(answer_row), compare);
     return bm_ok();
 }
 
@@ -153,7 +151,7 @@ static BM_RESULT write_device(writer *w, size_t index)
     if (w->options->answers == NULL)
         return write_file(w->directory, w->fleet, &w->device, 1, bm_buf_view(&w->text));
     BM_TRY(bm_hash_sha256(bm_buf_view(&w->text), wanted.request));
-    found = w->all.count == 0 ? NULL : bsearch(&wanted, w->all.rows, w->all.count, sizeof(wanted), compare);
+    found = w->all.count == 0 ? NULL : bsearch(&wanted, w->all.rows.data, w->all.count, sizeof(wanted), compare);
     if (found == NULL) {
         w->written--;
         return bm_ok();

@@ -8,17 +8,28 @@ struct bm_hash_stream {
     EVP_MD_CTX *context;
 };
 
-BM_RESULT bm_hash_stream_new(bm_hash_stream **stream)
+static BM_RESULT begin(bm_hash_stream *stream)
 {
     const EVP_MD *md = bm_evp_md(BM_HASH_SHA256);
-    BM_AUTO(bm_hash_stream_freep) bm_hash_stream *made = calloc(1, sizeof(*made));
+
+    stream->context = EVP_MD_CTX_new();
+    if (md == NULL || stream->context == NULL || !EVP_DigestInit_ex2(stream->context, md, NULL))
+        return bm_evp_error(BM_E_INTERNAL, "cannot start a hash");
+    return bm_ok();
+}
+
+BM_RESULT bm_hash_stream_new(bm_hash_stream **stream)
+{
+    bm_hash_stream *made = calloc(1, sizeof(*made));
+    bm_result result;
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
-    made->context = EVP_MD_CTX_new();
-    if (md == NULL || made->context == NULL || !EVP_DigestInit_ex2(made->context, md, NULL))
-        return bm_evp_error(BM_E_INTERNAL, "cannot start a hash");
+    result = begin(made);
+    if (result.code != BM_OK) {
+        bm_hash_stream_free(made);
+        return result;
+    }
     *stream = made;
-    made = NULL;
     return bm_ok();
 }
 

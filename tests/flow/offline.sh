@@ -196,14 +196,15 @@ fails 2 'this is another TPM' accept two SNx "$out/c"
 lab_say "and the devices are what enroll makes of them"
 killed "$BIRTHMARK" accept "$out/c" --tcti "$(lab_tcti one)" --ca "$ca" --state "$LAB/id-SN1"
 [[ ! -e $LAB/id-SN1/offline.request ]] || accept one SN1 "$out/c"
+# Where the last moment was just before the end, the TPM is swept by whatever comes next.
+request one SN1 | grep -q 'nothing to do' || lab_die "a good identity was not good enough"
 accept two SN2 "$out/d"
 lab_identity_good "$LAB/id-SN1" one one
 lab_identity_good "$LAB/id-SN2" one two
-[[ -z $(find "$LAB/id-SN1" -name 'offline.*') ]] || lab_die "something of the exchange is left"
+[[ ! -e $LAB/id-SN1/offline.request && -z $(find "$LAB/id-SN2" -name 'offline.*') ]] || lab_die "something of the exchange is left"
 lab_tpm_clean one
 lab_tpm_clean two
 fails 5 'no request under way' accept one SN1 "$out/c"
-request one SN1 | grep -q 'nothing to do' || lab_die "a good identity was not good enough"
 lab_ctl one log verify >/dev/null
 
 lab_say "files that are no requests, of any kind, are named, and stop nothing"
