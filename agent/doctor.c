@@ -5,6 +5,7 @@
 #include "agent/doctor_server.h"
 #include "agent/doctor_system.h"
 #include "agent/doctor_tpm.h"
+#include "agent/enrolment.h"
 #include "agent/findings.h"
 #include "agent/tpm_auth.h"
 
@@ -16,10 +17,10 @@ static BM_RESULT look_into_tpm(bm_findings *findings, bm_tpm_context *tpm, const
 {
     bm_doctor_tpm seen = {.auth_set = {false}};
     BM_TRY(bm_doctor_tpm_find(findings, tpm, &seen));
-    BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_handles_find(findings, tpm, options, ik)));
     /* A value that cannot be right is not sent: neither none where one is set, nor one where none is. */
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         tpm->auth[i].withheld = seen.auth_set[i] != (tpm->auth[i].value.size > 0);
+    BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_handles_find(findings, tpm, options, ik)));
     BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_ek_find(findings, tpm, !tpm->auth[BM_TPM_ENDORSEMENT].withheld, eks)));
     bm_doctor_tpm_auth(findings, tpm, &seen);
     return bm_ok();
@@ -51,11 +52,13 @@ BM_RESULT bm_doctor(const bm_options *options, unsigned *problems)
 {
     BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_doctor_ek_fini) bm_doctor_eks eks = {.count = 0};
+    bm_options looked = *options;
     bm_findings findings;
 
+    looked.handle = bm_enrolment_read_handle(options);
     BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     bm_findings_begin(&findings, options->json);
-    BM_TRY(look(&findings, options, &auth, &eks));
+    BM_TRY(look(&findings, &looked, &auth, &eks));
     bm_findings_end(&findings);
     *problems = findings.count[BM_FINDING_PROBLEM];
     return bm_ok();

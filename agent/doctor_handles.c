@@ -1,6 +1,7 @@
 #include "agent/doctor_handles.h"
 
-#include "agent/tpm_ik.h"
+#include "agent/key_look.h"
+#include "agent/tpm_use.h"
 #include "tpm/template.h"
 
 #define PERSISTENT_FIRST 0x81000000u
@@ -40,7 +41,7 @@ static BM_RESULT put_handle(bm_tpm_context *tpm, uint32_t handle, bm_buf *out)
     return bm_buf_put_str(out, ")");
 }
 
-static BM_RESULT find_persistent(bm_findings *findings, bm_tpm_context *tpm, bool handle_is_taken)
+static BM_RESULT find_persistent(bm_findings *findings, bm_tpm_context *tpm, bool needs_none)
 {
     BM_AUTO_BUF list = BM_BUF_EMPTY;
     bm_tpm_handles handles;
@@ -52,10 +53,11 @@ static BM_RESULT find_persistent(bm_findings *findings, bm_tpm_context *tpm, boo
         BM_TRY(put_handle(tpm, handles.handle[i], &list));
     if (handles.count > LISTED_MAX)
         BM_TRY(bm_buf_putf(&list, " and %zu more", handles.count - LISTED_MAX));
-    if (room == 0 && !handle_is_taken)
-        bm_findings_add(findings, BM_FINDING_PROBLEM, "persistent",
-                        "NV memory has no room for another key: remove one that is not needed (tpm2_evictcontrol); there are %.*s", (int)list.size,
-                        (const char *)list.data);
+    if (room == 0 && !needs_none)
+        bm_findings_add(findings, BM_FINDING_WARNING, "persistent",
+                        "NV memory has no room for another key: enroll keeps the identity key in device.key alone; to have it at a handle, remove "
+                        "one that is not needed (tpm2_evictcontrol); there are %.*s",
+                        (int)list.size, (const char *)list.data);
     else
         bm_findings_add(findings, BM_FINDING_OK, "persistent", "%zu keys, room for about %u more%s%.*s", handles.count, room,
                         handles.count > 0 ? ": " : "", (int)list.size, (const char *)list.data);
@@ -75,18 +77,76 @@ static BM_RESULT find_nv(bm_findings *findings, bm_tpm_context *tpm)
     return bm_ok();
 }
 
+/* The key of device.key alone is not at the handle, whatever is there. */
+static void find_filed(bm_findings *findings, const bm_options *options, const bm_key_look *look, bool tried)
+{
+    if (!tried)
+        bm_findings_add(findings, BM_FINDING_OK, "handle",
+                        "none is used: the identity key is in %s/device.key alone, which was not tried, because it needs the owner's value", options->state);
+    else if (look->ik.key.type != BM_KEY_NONE)
+        bm_findings_add(findings, BM_FINDING_OK, "handle", "none is used: the identity key, %s, is in %s/device.key alone, and this TPM loads it",
+                        bm_pubkey_type_name(look->ik.key.type), options->state);
+    else
+        bm_findings_add(findings, BM_FINDING_WARNING, "handle",
+                        "none is used: the identity key is in %s/device.key alone, and this TPM does not load it: it was cleared, or is another one. "
+                        "Enroll makes a new one",
+                        options->state);
+}
+
+static BM_RESULT find_guard(bm_findings *findings, const bm_tpm_ik *ik)
+{
+    BM_AUTO_BUF pcrs = BM_BUF_EMPTY;
+    bool holds;
+
+    if (ik->kind.has_auth)
+        bm_findings_add(findings, BM_FINDING_OK, "key-auth", "the identity key has an authorisation value, for --key-auth; it is not tried");
+    if (ik->kind.pcrs.mask == 0)
+        return bm_ok();
+    BM_TRY(bm_tpm_pcrs_put(&pcrs, &ik->kind.pcrs));
+    BM_TRY(bm_tpm_use_holds(ik, &holds));
+    if (holds)
+        bm_findings_add(findings, BM_FINDING_OK, "key-policy", "the PCRs %.*s are what they were when the identity key was made", (int)pcrs.size,
+                        (const char *)pcrs.data);
+    else
+        bm_findings_add(findings, BM_FINDING_PROBLEM, "key-policy",
+                        "the PCRs %.*s have changed since the identity key was made, so that it cannot be used: boot what was there before, or make a "
+                        "new key with 'birthmark enroll --renew'",
+                        (int)pcrs.size, (const char *)pcrs.data);
+    return bm_ok();
+}
+
+/* A file is loaded under the owner's storage key, and the owner's value is not tried. A directory that cannot be read is another finding. */
+static BM_RESULT find_key(bm_tpm_context *tpm, const bm_options *options, bm_key_look *look, bool *tried)
+{
+    const bm_tpm_auth_value *owner = &tpm->auth[BM_TPM_OWNER];
+    bm_result result = bm_key_look_read(options->state, look);
+
+    if (result.code != BM_E_IO)
+        BM_TRY(result);
+    *tried = !look->in_file || (!owner->withheld && owner->value.size == 0);
+    if (!*tried)
+        return bm_ok();
+    return bm_key_look_find(tpm, options->handle, look);
+}
+
 BM_RESULT bm_doctor_handles_find(bm_findings *findings, bm_tpm_context *tpm, const bm_options *options, bm_pubkey *ik)
 {
-    BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik at = {0};
-    bm_result result = bm_tpm_ik_open(tpm, options->handle, &at);
-    bool taken = result.code == BM_E_TPM_HANDLE_TAKEN || at.key.type != BM_KEY_NONE;
+    BM_AUTO(bm_key_look_fini) bm_key_look look = {.has_file = false};
+    bool tried = false;
+    bm_result result = find_key(tpm, options, &look, &tried);
+    bool taken = result.code == BM_E_TPM_HANDLE_TAKEN || look.ik.key.type != BM_KEY_NONE;
 
-    *ik = at.key;
+    *ik = look.ik.key;
     if (result.code != BM_E_TPM_HANDLE_TAKEN)
         BM_TRY(result);
-    bm_tpm_ik_fini(&at);
-    BM_TRY(find_persistent(findings, tpm, taken));
-    if (result.code == BM_E_TPM_HANDLE_TAKEN)
+    BM_TRY(find_guard(findings, &look.ik));
+    /* A handle that is open must not be opened again. */
+    bm_tpm_ik_fini(&look.ik);
+    look.ik.key = *ik;
+    BM_TRY(find_persistent(findings, tpm, taken || look.in_file));
+    if (look.in_file)
+        find_filed(findings, options, &look, tried);
+    else if (result.code == BM_E_TPM_HANDLE_TAKEN)
         bm_findings_add(findings, BM_FINDING_PROBLEM, "handle", "0x%08x holds a key of another program: give another --handle", options->handle);
     else if (taken)
         bm_findings_add(findings, BM_FINDING_OK, "handle", "0x%08x holds an identity key, %s", options->handle, bm_pubkey_type_name(ik->type));

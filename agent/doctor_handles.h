@@ -6,8 +6,8 @@
 #include "agent/options.h"
 
 /*
- * "persistent", "handle" and "nv": who has what, and whether there is room. `ik` becomes the identity key at the handle of the options, or of
- * BM_KEY_NONE. BM_E_TPM...
+ * "key-auth", "key-policy", "persistent", "handle" and "nv": whether the identity key's registers allow its use, who has what, and whether there is room. `ik`
+ * becomes the identity key at the handle of the options, or in the state directory's device.key, or of BM_KEY_NONE. BM_E_TPM...
  */
 BM_RESULT bm_doctor_handles_find(bm_findings *findings, bm_tpm_context *tpm, const bm_options *options, bm_pubkey *ik);
 

@@ -149,13 +149,13 @@ static void find_identity(bm_findings *findings, const bm_options *options, cons
                         "enroll'",
                         state->info.subject, options->handle);
     else if (now > state->info.not_after)
-        bm_findings_add(findings, BM_FINDING_WARNING, "identity", "the certificate of %s ended at %s: run 'birthmark enroll'", state->info.subject,
+        bm_findings_add(findings, BM_FINDING_WARNING, "identity", "the certificate of %s ended at %s: run 'birthmark renew'", state->info.subject,
                         until);
     else if (now < state->info.not_before)
         bm_findings_add(findings, BM_FINDING_PROBLEM, "identity", "the certificate of %s is not valid yet: set this machine's clock",
                         state->info.subject);
     else if (!bm_identity_is_current(state, ik, now))
-        bm_findings_add(findings, BM_FINDING_WARNING, "identity", "the certificate of %s is due for renewal: run 'birthmark enroll'",
+        bm_findings_add(findings, BM_FINDING_WARNING, "identity", "the certificate of %s is due for renewal: run 'birthmark renew'",
                         state->info.subject);
     else
         bm_findings_add(findings, BM_FINDING_OK, "identity", "%s, valid until %s, renewed after %s", state->info.subject, until, renew);

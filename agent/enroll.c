@@ -2,6 +2,7 @@
 
 #include "agent/enrolment_keys.h"
 #include "agent/offer.h"
+#include "agent/renewal.h"
 #include "agent/tpm_activate.h"
 #include "agent/tpm_session.h"
 #include "base/text.h"
@@ -80,14 +81,18 @@ static BM_RESULT ask_challenge(bm_enrolment *e)
     return bm_ok();
 }
 
-static BM_RESULT open_challenge(bm_enrolment *e)
+BM_RESULT bm_enroll_open(bm_enrolment *e)
 {
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
                            bm_buf_view(&e->challenge.encrypted_secret), &e->request.ticket));
     /* The last command that needs a value was sent. */
-    bm_tpm_auth_fini(&e->auth);
-    bm_tpm_auth_use(&e->tpm, &e->auth);
+    if (!e->persists_later) {
+        bm_tpm_auth_fini(&e->auth);
+        bm_tpm_auth_use(&e->tpm, &e->auth);
+    }
+    if (!e->proves_later)
+        bm_enrolment_forget_key_auth(e);
     bm_steps_end(&e->steps, "the TPM holds both keys");
     return bm_ok();
 }
@@ -103,68 +108,109 @@ static BM_RESULT check_certificate(const bm_enrolment *e, bm_ekc_info *info)
     return bm_ekc_describe(certificate, info);
 }
 
-static BM_RESULT get_certificate(bm_enrolment *e)
+static BM_RESULT receive_certificate(bm_enrolment *e, bm_bytes body, bm_ekc_info *info)
+{
+    BM_TRY(bm_reply_certificate_parse(body, &e->certificate));
+    return check_certificate(e, info);
+}
+
+BM_RESULT bm_enroll_obtain(bm_enrolment *e, bm_ekc_info *info)
 {
     BM_AUTO_BUF body = BM_BUF_EMPTY;
-    bm_ekc_info info;
-    char until[BM_TIME_TEXT_SIZE];
-    int64_t start;
 
+    BM_TRY(bm_enrolment_read_areas(e));
+    BM_TRY(bm_enrolment_make_request(e));
+    BM_TRY(ask_challenge(e));
+    BM_TRY(bm_enroll_open(e));
     bm_steps_begin(&e->steps, "sending the answer and receiving the certificate");
     BM_TRY(bm_exchange_call(e->exchange, BM_CALL_CERTIFICATE, &e->request, &body));
-    BM_TRY(bm_reply_certificate_parse(bm_buf_view(&body), &e->certificate));
-    BM_TRY(check_certificate(e, &info));
-    start = bm_clock_ns();
-    BM_TRY(bm_identity_save(&e->identity, e->options->handle, &e->ek.key, &e->certificate));
-    e->disk = bm_clock_ns() - start;
-    bm_text_time(info.not_after, until);
-    bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);
-    (void)printf("%s is enrolled: certificate %s/device.crt, valid until %s; key handle:0x%08x, or %s/device.key\n",
-                 e->certificate.device, e->options->state, until, e->options->handle, e->options->state);
+    return receive_certificate(e, bm_buf_view(&body), info);
+}
+
+/* A directory whose certificate came by files keeps the server that it had before, if it had one. */
+static BM_RESULT save(bm_enrolment *e)
+{
+    if (e->options->server != NULL)
+        BM_TRY(bm_renewal_save(&e->identity, e->options));
+    BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
+    return bm_identity_note_renewed(&e->identity);
+}
+
+BM_RESULT bm_enroll_note(const bm_enrolment *e, const bm_ekc_info *info, bm_enroll_outcome *outcome)
+{
+    bm_enroll_outcome made = {.issued = true, .info = *info, .renew_after = e->certificate.renew_after, .key = e->ik.key.type,
+                              .handle = e->handle, .in_file = e->in_file, .parent = e->ik.kind.parent, .has_ek = true};
+
+    BM_TRY(bm_pubkey_spki_sha256(&e->ek.key, made.ek));
+    (void)snprintf(made.device, sizeof(made.device), "%s", e->certificate.device);
+    *outcome = made;
     return bm_ok();
 }
 
-static void print_total(const bm_enrolment *e, int64_t start)
+static BM_RESULT finish(bm_enrolment *e, const bm_ekc_info *info, bm_enroll_outcome *outcome)
+{
+    char until[BM_TIME_TEXT_SIZE];
+    int64_t start = bm_clock_ns();
+
+    BM_TRY(save(e));
+    e->disk = bm_clock_ns() - start;
+    bm_text_time(info->not_after, until);
+    bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);
+    return bm_enroll_note(e, info, outcome);
+}
+
+BM_RESULT bm_enroll_install(bm_enrolment *e, bm_bytes body, bm_enroll_outcome *outcome)
+{
+    bm_ekc_info info;
+
+    BM_TRY(receive_certificate(e, body, &info));
+    return finish(e, &info, outcome);
+}
+
+void bm_enroll_tell_total(const bm_enrolment *e, int64_t start)
 {
     int64_t total = bm_clock_ns() - start;
     int64_t network = bm_exchange_spent(e->exchange);
 
-    (void)fprintf(stderr, "total %.1f ms: TPM %.1f ms (%u commands), network %.1f ms, agent %.1f ms (%.1f of it the disk)\n",
-                  (double)total / 1e6, (double)e->tpm.spent / 1e6, e->tpm.commands, (double)network / 1e6,
-                  (double)(total - e->tpm.spent - network) / 1e6, (double)e->disk / 1e6);
+    bm_steps_total("total %.1f ms: TPM %.1f ms (%u commands), network %.1f ms, agent %.1f ms (%.1f of it the disk)", (double)total / 1e6,
+                   (double)e->tpm.spent / 1e6, e->tpm.commands, (double)network / 1e6, (double)(total - e->tpm.spent - network) / 1e6,
+                   (double)e->disk / 1e6);
 }
 
-static bool has_nothing_to_do(const bm_enrolment *e)
+bool bm_enroll_is_done(const bm_enrolment *e)
 {
-    char until[BM_TIME_TEXT_SIZE];
-    char renew[BM_TIME_TEXT_SIZE];
-
-    if (e->options->renew || !bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) ||
-        (e->options->key != BM_KEY_NONE && e->options->key != e->ik.key.type))
-        return false;
-    bm_text_time(e->state.info.not_after, until);
-    bm_text_time(e->state.renew_after, renew);
-    (void)printf("%s/device.crt (%s) is valid until %s and for the key at 0x%08x: nothing to do before %s, unless with --renew\n",
-                 e->options->state, e->state.info.subject, until, e->options->handle, renew);
-    return true;
+    return !e->options->renew && bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) && bm_enrolment_keys_are_wanted(e);
 }
 
-BM_RESULT bm_enroll(const bm_options *options)
+BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
+{
+    bm_enroll_outcome found = {.info = e->state.info, .renew_after = e->state.renew_after, .key = e->ik.key.type, .has_ek = e->state.has_ek,
+                               .handle = e->handle, .in_file = e->in_file, .parent = e->ik.kind.parent};
+
+    bm_identity_name(&found.info, found.device);
+    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(e->state.ek), found.ek, sizeof(found.ek)));
+    *outcome = found;
+    return bm_ok();
+}
+
+BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome)
 {
     BM_AUTO(bm_enrolment_fini) bm_enrolment e = {.options = options, .identity = BM_IDENTITY_CLOSED};
     int64_t start = bm_clock_ns();
+    bm_ekc_info info;
 
     BM_TRY(bm_enrolment_prepare(&e));
-    if (has_nothing_to_do(&e))
-        return bm_ok();
+    BM_TRY(bm_enrolment_keys_check(&e));
+    if (bm_enroll_is_done(&e))
+        return bm_enroll_leave(&e, outcome);
     BM_TRY(bm_enrolment_keys_make(&e));
-    BM_TRY(bm_enrolment_read_areas(&e));
-    BM_TRY(bm_enrolment_make_request(&e));
-    BM_TRY(ask_challenge(&e));
-    BM_TRY(open_challenge(&e));
-    BM_TRY(get_certificate(&e));
+    /* A key that was only put back, or that is in its file, needs no other certificate. */
+    if (e.in_file == e.state.in_file && bm_enroll_is_done(&e))
+        return bm_enroll_leave(&e, outcome);
+    BM_TRY(bm_enroll_obtain(&e, &info));
+    BM_TRY(finish(&e, &info, outcome));
     bm_tpm_ik_fini(&e.ik);
     bm_tpm_ek_fini(&e.ek);
-    print_total(&e, start);
+    bm_enroll_tell_total(&e, start);
     return bm_ok();
 }

@@ -1,5 +1,6 @@
 #include "agent/enrolment.h"
 
+#include "agent/identity_swap.h"
 #include "agent/key_file.h"
 #include "agent/offer.h"
 #include "agent/secret.h"
@@ -18,6 +19,7 @@ void bm_enrolment_fini(bm_enrolment *e)
         bm_identity_unmark(&e->identity);
     bm_exchange_free(e->exchange);
     bm_identity_close(&e->identity);
+    bm_buf_fini(&e->key_auth);
     bm_buf_fini(&e->file_public);
     bm_buf_fini(&e->file_private);
     bm_request_fini(&e->request);
@@ -32,10 +34,13 @@ static BM_RESULT read_key_file(bm_enrolment *e)
     bool found;
 
     BM_TRY(bm_identity_read(&e->identity, "device.key", &pem, &found));
-    if (found && bm_key_file_parse(bm_buf_view(&pem), &e->file_public, &e->file_private).code != BM_OK) {
+    if (found && bm_key_file_parse(bm_buf_view(&pem), &e->file_kind, &e->file_public, &e->file_private).code != BM_OK) {
         bm_buf_clear(&e->file_public);
         bm_buf_clear(&e->file_private);
     }
+    if (e->file_public.size == 0)
+        e->file_kind = (bm_tpm_kind){.has_auth = false};
+    e->file_kind.auth = bm_buf_view(&e->key_auth);
     return bm_ok();
 }
 
@@ -54,21 +59,99 @@ static void warn_of_open_files(const bm_options *options)
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         if (options->auth[i] != NULL && bm_secret_is_open(options->auth[i]))
             bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->auth[i]);
+    if (options->key_auth != NULL && bm_secret_is_open(options->key_auth))
+        bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->key_auth);
+}
+
+/* The key at the handle, if it is to be looked at: where the key is in device.key alone, the handle is somebody else's. */
+static BM_RESULT open_ik(bm_enrolment *e)
+{
+    const bm_options *options = e->options;
+    bm_tpm_hierarchy parent = options->has_parent ? options->parent : e->file_kind.parent;
+
+    e->in_file = options->persist == BM_PERSIST_NEVER ||
+                 (e->state.in_file && options->persist == BM_PERSIST_AUTO && parent == BM_TPM_OWNER);
+    if (e->in_file)
+        return bm_ok();
+    BM_TRY(bm_tpm_ik_open(&e->tpm, e->handle, &e->ik));
+    if (e->file_public.size > 0 && bm_bytes_equal(bm_buf_view(&e->ik.public_area), bm_buf_view(&e->file_public)))
+        e->ik.kind = e->file_kind;
+    else
+        e->ik.kind.auth = bm_buf_view(&e->key_auth);
+    return bm_ok();
 }
 
 /* Opens everything, before anything is changed or sent. */
 BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
 {
+    bool completed;
+
     BM_TRY(bm_tpm_auth_read(e->options->auth, &e->auth));
+    if (e->options->key_auth != NULL)
+        BM_TRY(bm_tpm_kind_read_auth(e->options->key_auth, &e->key_auth));
     warn_of_open_files(e->options);
-    BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
+    /* The exchange by files has no server. */
+    if (e->options->server != NULL)
+        BM_TRY(bm_exchange_new(e->options->server, e->options->ca, &e->exchange));
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
+    BM_TRY(bm_identity_swap_recover(&e->identity, &completed));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
+    e->handle = bm_enrolment_handle(e->options, &e->state);
+    return bm_enrolment_open(e);
+}
+
+uint32_t bm_enrolment_handle(const bm_options *options, const bm_identity_state *state)
+{
+    return options->has_handle || state->handle == 0 ? options->handle : state->handle;
+}
+
+uint32_t bm_enrolment_read_handle(const bm_options *options)
+{
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state state = {.handle = 0};
+
+    if (bm_identity_open_to_read(options->state, &identity).code != BM_OK || bm_identity_look(&identity, &state).code != BM_OK)
+        return options->handle;
+    return bm_enrolment_handle(options, &state);
+}
+
+BM_RESULT bm_enrolment_open(bm_enrolment *e)
+{
+    bm_tpm_public filed;
+
     BM_TRY(read_key_file(e));
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
     bm_tpm_auth_use(&e->tpm, &e->auth);
+    if (bm_tpm_public_parse(bm_buf_view(&e->file_public), &filed).code == BM_OK)
+        e->tpm.policy = filed.policy;
     sweep_left(e);
-    return bm_tpm_ik_open(&e->tpm, e->options->handle, &e->ik);
+    return open_ik(e);
+}
+
+BM_RESULT bm_enrolment_mark(bm_enrolment *e)
+{
+    if (e->tpm.managed)
+        return bm_ok();
+    BM_TRY(bm_identity_mark(&e->identity));
+    e->marked = true;
+    return bm_ok();
+}
+
+void bm_enrolment_forget_key_auth(bm_enrolment *e)
+{
+    const bm_bytes none = bm_bytes_of(NULL, 0);
+
+    bm_buf_fini(&e->key_auth);
+    e->file_kind.auth = none;
+    e->ik.kind.auth = none;
+}
+
+void bm_enrolment_place(const bm_enrolment *e, char place[BM_ENROLMENT_PLACE])
+{
+    if (e->in_file)
+        (void)snprintf(place, BM_ENROLMENT_PLACE, "%.140s/device.key", e->options->state);
+    else
+        (void)snprintf(place, BM_ENROLMENT_PLACE, "0x%08x", e->handle);
 }
 
 void bm_enrolment_note_foreign(const bm_tpm_ek *ek)

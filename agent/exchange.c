@@ -1,9 +1,10 @@
 #include "agent/exchange.h"
 
 #include "agent/patience.h"
+#include "agent/pause.h"
+#include "agent/sink.h"
 #include "crypto/random.h"
 #include "program/clock.h"
-#include "program/interrupt.h"
 #include "protocol/problem.h"
 
 #include <curl/curl.h>
@@ -14,7 +15,6 @@
 #define CONNECT_SECONDS 10L
 #define CALL_SECONDS 60L
 #define REPLY_MAX 65536
-#define SLICE_MS 100 /* how often a wait looks for a signal */
 
 struct bm_exchange {
     const char *server;
@@ -23,6 +23,7 @@ struct bm_exchange {
     struct curl_slist *headers;
     int64_t spent;
     bm_code refusal; /* the last one's code */
+    int64_t said;    /* the last one's Retry-After */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -37,14 +38,14 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
-static int look_for_signal(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+static int look_whether_to_stop(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
     (void)context;
     (void)down_all;
     (void)down;
     (void)up_all;
     (void)up;
-    return bm_interrupt_pending() ? 1 : 0;
+    return bm_sink_stops() ? 1 : 0;
 }
 
 /* Nothing from the environment or the system's store: the one trust anchor is --ca, and no proxy sees the device. */
@@ -61,7 +62,7 @@ static BM_RESULT set_options(bm_exchange *exchange)
                curl_easy_setopt(curl, CURLOPT_TIMEOUT, CALL_SECONDS) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
-               curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_signal) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_to_stop) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
                curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error) == CURLE_OK;
 
@@ -100,6 +101,15 @@ BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exch
     return bm_ok();
 }
 
+BM_RESULT bm_exchange_trust(bm_exchange *exchange, bm_bytes pem)
+{
+    /* libcurl does not write to what it copies. */
+    struct curl_blob blob = {.data = (void *)(uintptr_t)pem.data, .len = pem.size, .flags = CURL_BLOB_COPY};
+
+    BM_CHECK(curl_easy_setopt(exchange->curl, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK, BM_E_NO_MEMORY, NULL);
+    return bm_ok();
+}
+
 void bm_exchange_free(bm_exchange *exchange)
 {
     if (exchange == NULL)
@@ -119,6 +129,11 @@ void bm_exchange_freep(bm_exchange **exchange)
 bm_code bm_exchange_refusal(const bm_exchange *exchange)
 {
     return exchange->refusal;
+}
+
+int64_t bm_exchange_said(const bm_exchange *exchange)
+{
+    return exchange->said;
 }
 
 int64_t bm_exchange_spent(const bm_exchange *exchange)
@@ -182,7 +197,8 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
     BM_CHECK(status != CURLE_UNSUPPORTED_PROTOCOL && status != CURLE_WEIRD_SERVER_REPLY, BM_E_SERVER_REPLY,
              "what answers does not speak HTTP");
     if (status == CURLE_SSL_CACERT_BADFILE)
-        return bm_failf(BM_E_IO, "%s is no file of PEM certificates: give with --ca the file that verifies the server", exchange->ca);
+        return bm_failf(BM_E_IO, "%s is no file of PEM certificates: give with --ca the file that verifies the server",
+                        exchange->ca != NULL ? exchange->ca : "what was recorded");
     if (status == CURLE_PEER_FAILED_VERIFICATION)
         return bm_failf(BM_E_NETWORK,
                         "the certificate of %s is not good (%s): check that --ca is this server's, and the clock", exchange->server, cause);
@@ -192,20 +208,6 @@ static BM_RESULT network_error(const bm_exchange *exchange, CURLcode code)
                     exchange->server, cause);
 }
 
-/* Waits, unless a signal comes. */
-static BM_RESULT pause_for(int64_t wait_ms)
-{
-    while (wait_ms > 0) {
-        int64_t slice = wait_ms < SLICE_MS ? wait_ms : SLICE_MS;
-        struct timespec time = {.tv_nsec = slice * 1000000};
-
-        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
-        (void)nanosleep(&time, NULL);
-        wait_ms -= slice;
-    }
-    return bm_ok();
-}
-
 /* One try: what libcurl says, the status, and the Retry-After. */
 static CURLcode try_once(bm_exchange *exchange, bm_buf *body, long *status, curl_off_t *said)
 {
@@ -213,11 +215,14 @@ static CURLcode try_once(bm_exchange *exchange, bm_buf *body, long *status, curl
 
     bm_buf_clear(body);
     exchange->error[0] = 0;
+    exchange->said = 0;
     code = curl_easy_perform(exchange->curl);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, status);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(exchange->curl, CURLINFO_RETRY_AFTER, said);
+    if (code == CURLE_OK)
+        exchange->said = *said;
     return code;
 }
 
@@ -235,11 +240,11 @@ static BM_RESULT perform(bm_exchange *exchange, bm_buf *body)
         bm_patience_cause cause;
         CURLcode code;
 
-        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+        BM_CHECK(!bm_sink_stops(), BM_E_INTERRUPTED, NULL);
         BM_TRY(bm_random((uint8_t *)&chance, sizeof(chance)));
         code = try_once(exchange, body, &status, &said);
         if (is_passing(exchange, code, status, &cause) && bm_patience_next(&patience, cause, said, chance, &wait)) {
-            BM_TRY(pause_for(wait));
+            BM_TRY(bm_pause(wait));
             continue;
         }
         if (code != CURLE_OK)

@@ -12,6 +12,9 @@ typedef struct bm_exchange bm_exchange;
  */
 BM_RESULT bm_exchange_new(const char *server, const char *ca, bm_exchange **exchange);
 
+/* Trusts these certificates (PEM), and no others, where no file was given. BM_E_NO_MEMORY. */
+BM_RESULT bm_exchange_trust(bm_exchange *exchange, bm_bytes pem);
+
 /* Frees; NULL is fine. The second is for BM_AUTO. */
 void bm_exchange_free(bm_exchange *exchange);
 void bm_exchange_freep(bm_exchange **exchange);
@@ -32,6 +35,9 @@ BM_RESULT bm_exchange_look(bm_exchange *exchange);
 
 /* The code of the problem document of the last call that ended with BM_E_SERVER_REFUSED; BM_E_INTERNAL for one that we do not know. */
 bm_code bm_exchange_refusal(const bm_exchange *exchange);
+
+/* The seconds that the last answer asked to wait (Retry-After); 0: none, or it did not ask. */
+int64_t bm_exchange_said(const bm_exchange *exchange);
 
 /* Nanoseconds spent in calls so far. */
 int64_t bm_exchange_spent(const bm_exchange *exchange);

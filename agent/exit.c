@@ -27,6 +27,8 @@ bm_exit_status bm_exit_status_of(bm_result result)
     case BM_E_SERVER_REFUSED:
     case BM_E_SERVER_REPLY:
     case BM_E_CHALLENGE_FAILED:
+    case BM_E_ANSWER_INVALID:
+    case BM_E_ANSWER_MISSING:
         return BM_EXIT_SERVER;
     case BM_E_IO:
         return BM_EXIT_FILES;

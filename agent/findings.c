@@ -95,6 +95,8 @@ const char *bm_findings_name_for(bm_result failure)
     } rows[] = {
         {BM_E_TPM_UNREACHABLE, "/dev/tpm", "device-node"},
         {BM_E_TPM_UNREACHABLE, NULL, "tpm"},
+        {BM_E_TPM_AUTH, "--key-auth", "key-auth"},
+        {BM_E_TPM_AUTH, "PCRs", "key-policy"},
         {BM_E_TPM_AUTH, "owner", "owner-auth"},
         {BM_E_TPM_AUTH, "endorsement", "endorsement-auth"},
         {BM_E_TPM_AUTH, NULL, "ek"},
@@ -118,6 +120,7 @@ const char *bm_findings_name_for(bm_result failure)
         {BM_E_IK_ALGORITHM, NULL, "algorithms"},
         {BM_E_TPM_HANDLE_TAKEN, NULL, "handle"},
         {BM_E_NETWORK, NULL, "server"},
+        {BM_E_SERVER_REPLY, "clock", "clock"},
         {BM_E_SERVER_REPLY, NULL, "server"},
         {BM_E_SERVER_REFUSED, NULL, "profile"},
         {BM_E_IO, "--state", "state"},

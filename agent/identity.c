@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,6 +25,7 @@ static const char *const names[F_COUNT] = {
 };
 static const char key_name[] = "device.key";
 static const char mark_name[] = ".loaded";
+static const char renewed_name[] = "renewed";
 
 static bm_result io_error(const bm_identity *identity, const char *name, const char *what)
 {
@@ -128,18 +131,59 @@ static BM_RESULT place_draft(const bm_identity *identity, const char *name)
     return bm_ok();
 }
 
-BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
+BM_RESULT bm_identity_put(bm_identity *identity, const char *name, mode_t mode, bm_bytes content)
 {
     BM_AUTO(bm_descriptor_close) int fd = -1;
 
-    BM_TRY(write_draft(identity, key_name, 0600, pem, &fd));
-    /* On disk before the key is persistent: after a power cut the directory still knows whose key is at the handle. */
+    BM_TRY(write_draft(identity, name, mode, content, &fd));
     if (fsync(fd) != 0)
-        return io_error(identity, key_name, "cannot be written");
-    BM_TRY(place_draft(identity, key_name));
+        return io_error(identity, name, "cannot be written");
+    BM_TRY(place_draft(identity, name));
     if (fsync(identity->fd) != 0)
         return io_error(identity, "", "cannot be synced");
     return bm_ok();
+}
+
+BM_RESULT bm_identity_remove(bm_identity *identity, const char *name)
+{
+    if (unlinkat(identity->fd, name, 0) != 0 && errno != ENOENT)
+        return io_error(identity, name, "cannot be removed");
+    if (fsync(identity->fd) != 0)
+        return io_error(identity, "", "cannot be synced");
+    return bm_ok();
+}
+
+/* On disk before the key is persistent: after a power cut the directory still knows whose key is at the handle. */
+BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem)
+{
+    return bm_identity_put(identity, key_name, 0600, pem);
+}
+
+BM_RESULT bm_identity_note_renewed(bm_identity *identity)
+{
+    BM_AUTO_BUF certificate = BM_BUF_EMPTY;
+    BM_AUTO_BUF text = BM_BUF_EMPTY;
+    BM_AUTO_BUF there = BM_BUF_EMPTY;
+    BM_AUTO(bm_descriptor_close) int fd = -1;
+    uint8_t digest[BM_SHA256_SIZE];
+    bool found;
+
+    BM_TRY(bm_identity_read(identity, names[F_DEVICE], &certificate, &found));
+    BM_TRY(bm_hash_sha256(bm_buf_view(&certificate), digest));
+    BM_TRY(bm_text_put_hex(&text, BM_BYTES_ARRAY(digest)));
+    BM_TRY(bm_buf_put_str(&text, "\n"));
+    BM_TRY(bm_identity_read(identity, renewed_name, &there, &found));
+    if (found && bm_bytes_equal(bm_buf_view(&there), bm_buf_view(&text)))
+        return bm_ok();
+    BM_TRY(write_draft(identity, renewed_name, 0644, bm_buf_view(&text), &fd));
+    return place_draft(identity, renewed_name);
+}
+
+const char *bm_identity_file(size_t i)
+{
+    if (i == F_COUNT)
+        return key_name;
+    return i < F_COUNT ? names[i] : NULL;
 }
 
 BM_RESULT bm_identity_put_openssl(bm_buf *out)
@@ -166,7 +210,19 @@ BM_RESULT bm_identity_put_openssl(bm_buf *out)
                           "?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes,tpm2.mac!=yes\n");
 }
 
-static BM_RESULT put_contents(uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
+/* A program that is given a file's name has another directory than we. */
+static BM_RESULT put_uri(const bm_identity *identity, uint32_t handle, bm_buf *out)
+{
+    char path[PATH_MAX];
+
+    if (handle != 0)
+        return bm_buf_putf(out, "handle:0x%08x\n", handle);
+    if (realpath(identity->path, path) == NULL)
+        return io_error(identity, "", "cannot be found");
+    return bm_buf_putf(out, "file:%s/%s\n", path, key_name);
+}
+
+static BM_RESULT put_contents(const bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply, bm_buf content[F_COUNT])
 {
     char renew_after[BM_TIME_TEXT_SIZE];
     uint8_t digest[BM_SHA256_SIZE];
@@ -180,7 +236,7 @@ static BM_RESULT put_contents(uint32_t handle, const bm_pubkey *ek, const bm_rep
     }
     BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_DEVICE])));
     BM_TRY(bm_buf_put(&content[F_FULLCHAIN], bm_buf_view(&content[F_CHAIN])));
-    BM_TRY(bm_buf_putf(&content[F_URI], "handle:0x%08x\n", handle));
+    BM_TRY(put_uri(identity, handle, &content[F_URI]));
     BM_TRY(bm_identity_put_openssl(&content[F_OPENSSL]));
     BM_TRY(bm_pubkey_spki_sha256(ek, digest));
     BM_TRY(bm_text_put_hex(&content[F_EK], BM_BYTES_ARRAY(digest)));
@@ -234,7 +290,7 @@ static BM_RESULT replace_files(bm_identity *identity, const bm_buf content[F_COU
 BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply)
 {
     bm_buf content[F_COUNT] = {0};
-    bm_result result = put_contents(handle, ek, reply, content);
+    bm_result result = put_contents(identity, handle, ek, reply, content);
 
     if (result.code == BM_OK)
         result = replace_files(identity, content);
@@ -272,6 +328,23 @@ static void take_ek(bm_bytes text, bm_identity_state *state)
                     bm_bytes_copy_exact(bm_buf_view(&digest), state->ek, sizeof(state->ek)).code == BM_OK;
 }
 
+static void take_uri(bm_bytes text, bm_identity_state *state)
+{
+    static const char scheme[] = "handle:0x";
+    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
+    bm_cursor cursor;
+    size_t length = sizeof(scheme) - 1;
+    uint32_t handle;
+
+    state->in_file = text.size >= 5 && bm_bytes_equal(bm_bytes_slice(text, 0, 5), bm_bytes_str("file:"));
+    if (text.size != length + 9 || text.data[length + 8] != '\n' || !bm_bytes_equal(bm_bytes_slice(text, 0, length), bm_bytes_str(scheme)) ||
+        bm_text_from_hex(bm_bytes_slice(text, length, 8), &bytes).code != BM_OK)
+        return;
+    cursor = bm_cursor_of(bm_buf_view(&bytes));
+    if (bm_cursor_u32(&cursor, &handle).code == BM_OK)
+        state->handle = handle;
+}
+
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state)
 {
     bm_identity_state seen = {.complete = identity->fd >= 0};
@@ -286,6 +359,8 @@ BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state
             take_certificate(bm_buf_view(&content), &seen);
         else if (i == F_RENEW)
             take_renew_after(bm_buf_view(&content), &seen);
+        else if (i == F_URI)
+            take_uri(bm_buf_view(&content), &seen);
         else if (i == F_EK)
             take_ek(bm_buf_view(&content), &seen);
     }
@@ -297,6 +372,20 @@ bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik,
 {
     return state->complete && state->key.type != BM_KEY_NONE && bm_pubkey_equal(&state->key, ik) &&
            now < state->renew_after && now <= state->info.not_after;
+}
+
+void bm_identity_name(const bm_ekc_info *info, char name[BM_IDENTITY_MAX + 1])
+{
+    const char *at = strncmp(info->subject, "CN=", 3) == 0 ? info->subject : strstr(info->subject, ", CN=");
+    bm_bytes value;
+
+    name[0] = 0;
+    if (at == NULL)
+        return;
+    at += at == info->subject ? 3 : 5;
+    value = bm_bytes_of(at, strcspn(at, ","));
+    if (bm_text_is_identity(value))
+        (void)snprintf(name, BM_IDENTITY_MAX + 1, "%.*s", (int)value.size, at);
 }
 
 BM_RESULT bm_identity_mark(bm_identity *identity)

@@ -3,9 +3,11 @@
  *
  *   device.crt     the certificate            chain.crt   the CA's certificates, the issuer first
  *   fullchain.crt  both, for nginx and others  ca.crt      the last of the chain: what those who verify devices trust
- *   device.key     the key as TSS2 PRIVATE KEY  key.uri     the key as handle:0x...
+ *   device.key     the key as TSS2 PRIVATE KEY, or how a primary of the endorsement hierarchy is made again
+ *   key.uri        the key as handle:0x..., or as file:... where it is not persistent
  *   openssl.cnf    loads tpm2-openssl          renew_after when to run the agent again (RFC 3339)
  *   ek             the EK that the identity is bound to: SHA-256 of its SubjectPublicKeyInfo, in hex
+ *   renewal        what a renewal needs (renewal.h)  renewed  of which device.crt all that goes with it is in its place
  *
  * Each file is replaced whole: written beside the old one, synced, renamed. device.crt comes last, so that it never stands without
  * what belongs to it.
@@ -16,6 +18,8 @@
 #include "crypto/pubkey.h"
 #include "protocol/reply.h"
 #include "x509/ekc.h"
+
+#include <sys/types.h>
 
 /* An open state directory; end with bm_identity_close. */
 typedef struct {
@@ -31,6 +35,8 @@ typedef struct {
     bm_pubkey key; /* of the certificate */
     bm_ekc_info info;
     int64_t renew_after; /* 0 when the file is not there or not readable */
+    bool in_file;        /* key.uri: the key is in device.key alone */
+    uint32_t handle;     /* of key.uri; 0 when there is none, or it is damaged */
     bool has_ek;         /* false in directories from before there was the file, and where it is damaged */
     uint8_t ek[BM_SHA256_SIZE];
 } bm_identity_state;
@@ -58,9 +64,22 @@ BM_RESULT bm_identity_save_key(bm_identity *identity, bm_bytes pem);
 
 /*
  * Replaces all the other files from what the server answered to the device with this EK; they and device.key are on disk when this returns.
- * BM_E_IO.
+ * `handle`: of the persistent key; 0: it is in device.key alone. BM_E_IO.
  */
 BM_RESULT bm_identity_save(bm_identity *identity, uint32_t handle, const bm_pubkey *ek, const bm_reply_certificate *reply);
+
+/* Replaces another file of the directory, or removes one, which need not be there; done for certain when it returns. BM_E_IO. */
+BM_RESULT bm_identity_put(bm_identity *identity, const char *name, mode_t mode, bm_bytes content);
+BM_RESULT bm_identity_remove(bm_identity *identity, const char *name);
+
+/*
+ * Notes for those who wait for it which certificate is in use: its file's SHA-256, in the file `renewed`. That is replaced only when it says another; so a run after
+ * one that was killed can do what that one could not. It is not synced, for the same reason. BM_E_IO.
+ */
+BM_RESULT bm_identity_note_renewed(bm_identity *identity);
+
+/* The name of an identity's file number i, device.key among them; NULL behind the last. */
+const char *bm_identity_file(size_t i);
 
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);
@@ -70,6 +89,9 @@ bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik,
 
 /* Appends the openssl.cnf with which OpenSSL's programs find the key in the TPM. */
 BM_RESULT bm_identity_put_openssl(bm_buf *out);
+
+/* The device's name in its certificate, the common name; "" when there is none that is an identity (text.h). */
+void bm_identity_name(const bm_ekc_info *info, char name[BM_IDENTITY_MAX + 1]);
 
 /*
  * The mark that a run is under way which loads keys into a TPM without a resource manager. One that is still there means that the run did

@@ -1,22 +1,22 @@
 /*
- * TSS2 PRIVATE KEY files ("ASN.1 Specification for TPM 2.0 Key Files", draft-bottomley-tpm2-keys): a key wrapped by the TPM, for programs
- * that take a key file but no handle. Nothing in it is secret: only the TPM that made it can unwrap it.
+ * device.key: how the identity key gets into the TPM again. Nothing in it is secret.
+ *
+ * A key of the owner hierarchy is a TSS2 PRIVATE KEY ("ASN.1 Specification for TPM 2.0 Key Files", draft-bottomley-tpm2-keys): wrapped by the TPM
+ * that made it, for programs that take a key file but no handle. A primary of the endorsement hierarchy has nothing to be wrapped: its file, which
+ * no program but ours reads, has the same form under another label, with the number that tells it from others.
  */
 #ifndef BM_AGENT_KEY_FILE_H
 #define BM_AGENT_KEY_FILE_H
 
-#include "base/bytes.h"
+#include "agent/tpm_kind.h"
+
+/* Appends the PEM of a key of this kind, from its TPM2B_PUBLIC and its TPM2B_PRIVATE (of a primary: its number). The kind's value is not written. */
+BM_RESULT bm_key_file_put(bm_buf *pem, const bm_tpm_kind *kind, bm_bytes public_area, bm_bytes private_area);
 
 /*
- * Appends the PEM of a loadable key with an empty authorisation value, whose parent is the storage key that every reader makes in the owner
- * hierarchy (TPM_RH_OWNER), from its TPM2B_PUBLIC and TPM2B_PRIVATE.
+ * Reads such a PEM into the kind and the two areas, appended. BM_E_MALFORMED: no such file, or one of another kind (another parent, another policy
+ * than one of registers, a policy beside an authorisation value).
  */
-BM_RESULT bm_key_file_put(bm_buf *pem, bm_bytes public_area, bm_bytes private_area);
-
-/*
- * Reads such a PEM into the two TPM2B structures, appended. BM_E_MALFORMED: no such file, or one of another kind (another parent, a
- * policy, an authorisation value).
- */
-BM_RESULT bm_key_file_parse(bm_bytes pem, bm_buf *public_area, bm_buf *private_area);
+BM_RESULT bm_key_file_parse(bm_bytes pem, bm_tpm_kind *kind, bm_buf *public_area, bm_buf *private_area);
 
 #endif

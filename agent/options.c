@@ -11,7 +11,8 @@
 
 typedef enum {
     O_SERVER = 256, O_CA, O_SERIAL, O_KEY, O_HANDLE, O_PROFILE, O_STATE, O_TCTI, O_RENEW,
-    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_HELP
+    O_OWNER_AUTH, O_ENDORSEMENT_AUTH, O_EK_SHA256, O_JSON, O_QUIET, O_LISTEN, O_TO, O_NAME, O_MODE, O_IDLE, O_OUT, O_NOW, O_NEW_KEY, O_WAIT, O_HELP,
+    O_PARENT, O_PERSIST, O_KEY_AUTH, O_PCRS
 } option_id;
 
 static const struct option enroll_options[] = {
@@ -20,7 +21,10 @@ static const struct option enroll_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"profile", required_argument, NULL, O_PROFILE},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
     {"renew", no_argument, NULL, O_RENEW},         {"help", no_argument, NULL, O_HELP},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
     {"ek-sha256", required_argument, NULL, O_EK_SHA256},
+    {"parent", required_argument, NULL, O_PARENT}, {"persist", required_argument, NULL, O_PERSIST},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH}, {"pcrs", required_argument, NULL, O_PCRS},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
@@ -29,6 +33,7 @@ static const struct option enroll_options[] = {
 static const struct option show_options[] = {
     {"handle", required_argument, NULL, O_HANDLE}, {"state", required_argument, NULL, O_STATE},
     {"tcti", required_argument, NULL, O_TCTI},     {"help", no_argument, NULL, O_HELP},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {NULL, 0, NULL, 0},
@@ -39,6 +44,7 @@ static const struct option doctor_options[] = {
     {"serial", required_argument, NULL, O_SERIAL}, {"handle", required_argument, NULL, O_HANDLE},
     {"profile", required_argument, NULL, O_PROFILE}, {"state", required_argument, NULL, O_STATE},
     {"tcti", required_argument, NULL, O_TCTI},     {"json", no_argument, NULL, O_JSON},
+    {"quiet", no_argument, NULL, O_QUIET},
     {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
     {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
@@ -48,7 +54,46 @@ static const struct option tunnel_options[] = {
     {"listen", required_argument, NULL, O_LISTEN}, {"to", required_argument, NULL, O_TO},
     {"ca", required_argument, NULL, O_CA},         {"name", required_argument, NULL, O_NAME},
     {"mode", required_argument, NULL, O_MODE},     {"idle", required_argument, NULL, O_IDLE},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
     {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
+static const struct option request_options[] = {
+    {"serial", required_argument, NULL, O_SERIAL}, {"out", required_argument, NULL, O_OUT},
+    {"key", required_argument, NULL, O_KEY},       {"handle", required_argument, NULL, O_HANDLE},
+    {"profile", required_argument, NULL, O_PROFILE}, {"state", required_argument, NULL, O_STATE},
+    {"tcti", required_argument, NULL, O_TCTI},     {"renew", no_argument, NULL, O_RENEW},
+    {"ek-sha256", required_argument, NULL, O_EK_SHA256},
+    {"parent", required_argument, NULL, O_PARENT}, {"persist", required_argument, NULL, O_PERSIST},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH}, {"pcrs", required_argument, NULL, O_PCRS},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
+static const struct option accept_options[] = {
+    {"ca", required_argument, NULL, O_CA},         {"out", required_argument, NULL, O_OUT},
+    {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
+    {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
+};
+
+static const struct option renew_options[] = {
+    {"state", required_argument, NULL, O_STATE},   {"tcti", required_argument, NULL, O_TCTI},
+    {"now", no_argument, NULL, O_NOW},             {"wait", required_argument, NULL, O_WAIT},
+    {"new-key", no_argument, NULL, O_NEW_KEY},     {"key", required_argument, NULL, O_KEY},
+    {"server", required_argument, NULL, O_SERVER}, {"ca", required_argument, NULL, O_CA},
+    {"owner-auth", required_argument, NULL, O_OWNER_AUTH},
+    {"endorsement-auth", required_argument, NULL, O_ENDORSEMENT_AUTH},
+    {"key-auth", required_argument, NULL, O_KEY_AUTH},
+    {"json", no_argument, NULL, O_JSON},           {"quiet", no_argument, NULL, O_QUIET},
     {"help", no_argument, NULL, O_HELP},           {NULL, 0, NULL, 0},
 };
 
@@ -63,6 +108,9 @@ static const struct {
     {"show", show_options, BM_COMMAND_SHOW, BM_COMMAND_SHOW_HELP},
     {"doctor", doctor_options, BM_COMMAND_DOCTOR, BM_COMMAND_DOCTOR_HELP},
     {"tunnel", tunnel_options, BM_COMMAND_TUNNEL, BM_COMMAND_TUNNEL_HELP},
+    {"request", request_options, BM_COMMAND_REQUEST, BM_COMMAND_REQUEST_HELP},
+    {"accept", accept_options, BM_COMMAND_ACCEPT, BM_COMMAND_ACCEPT_HELP},
+    {"renew", renew_options, BM_COMMAND_RENEW, BM_COMMAND_RENEW_HELP},
 };
 
 /* The options of the tunnel alone. */
@@ -85,6 +133,42 @@ static BM_RESULT take_tunnel_option(int id, const char *value, bm_options *optio
     }
 }
 
+/* Where the identity key is, and who may use it. */
+static BM_RESULT take_kind_option(int id, const char *value, bm_options *options)
+{
+    switch (id) {
+    case O_PARENT:
+        options->has_parent = true;
+        return bm_options_values_parent(value, &options->parent);
+    case O_PERSIST:
+        return bm_options_values_persist(value, &options->persist);
+    case O_PCRS:
+        return bm_options_values_pcrs(value, &options->pcrs);
+    case O_KEY_AUTH:
+        options->key_auth = value;
+        return bm_secret_check("--key-auth", value);
+    default:
+        return take_tunnel_option(id, value, options);
+    }
+}
+
+/* The options of renew alone. */
+static BM_RESULT take_renew_option(int id, const char *value, bm_options *options)
+{
+    switch (id) {
+    case O_NOW:
+        options->now = true;
+        return bm_ok();
+    case O_NEW_KEY:
+        options->new_key = true;
+        return bm_ok();
+    case O_WAIT:
+        return bm_options_values_wait(value, &options->wait);
+    default:
+        return take_kind_option(id, value, options);
+    }
+}
+
 static BM_RESULT take_option(int id, const char *value, bm_options *options)
 {
     switch (id) {
@@ -100,6 +184,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
     case O_KEY:
         return bm_options_values_key(value, &options->key);
     case O_HANDLE:
+        options->has_handle = true;
         return bm_options_values_handle(value, &options->handle);
     case O_PROFILE:
         options->profile = value;
@@ -115,8 +200,14 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         return bm_ok();
     case O_EK_SHA256:
         return bm_options_values_ek(value, options);
+    case O_OUT:
+        options->out = value;
+        return bm_ok();
     case O_JSON:
         options->json = true;
+        return bm_ok();
+    case O_QUIET:
+        options->quiet = true;
         return bm_ok();
     case O_OWNER_AUTH:
         options->auth[BM_TPM_OWNER] = value;
@@ -125,7 +216,7 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->auth[BM_TPM_ENDORSEMENT] = value;
         return bm_secret_check("--endorsement-auth", value);
     default:
-        return take_tunnel_option(id, value, options);
+        return take_renew_option(id, value, options);
     }
 }
 
@@ -149,6 +240,9 @@ static BM_RESULT take_options(int argc, char **argv, const struct option *known,
             return bm_failf(BM_E_USAGE, "%.60s is no option: see 'birthmark %s --help'", word, argv[0]);
         BM_TRY(take_option(id, optarg, options));
     }
+    /* accept has one word that is no option. */
+    if (options->command == BM_COMMAND_ACCEPT && optind < argc)
+        options->file = argv[optind++];
     if (optind < argc)
         return bm_failf(BM_E_USAGE, "'%.60s' does not belong here: see 'birthmark %s --help'", argv[optind], argv[0]);
     return bm_ok();
@@ -163,7 +257,8 @@ static BM_RESULT check_server(const bm_options *options)
 {
     if (!has_prefix(options->server, "https://") && !has_prefix(options->server, "http://"))
         return bm_failf(BM_E_USAGE, "'%.80s' is no address of a server: --server takes https://HOST[:PORT]", options->server);
-    BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://"), BM_E_USAGE,
+    /* A renewal knows who verifies the server. */
+    BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://") || options->command == BM_COMMAND_RENEW, BM_E_USAGE,
              "--ca is missing: give the file of certificates that verifies the server");
     return bm_ok();
 }
@@ -182,13 +277,37 @@ static BM_RESULT check_values(const bm_options *options)
     return bm_ok();
 }
 
-static BM_RESULT check(const bm_options *options)
+static BM_RESULT check_kind(const bm_options *options)
+{
+    BM_CHECK(options->key_auth == NULL || options->pcrs.mask == 0, BM_E_USAGE,
+             "--key-auth and --pcrs do not go together: a key has an authorisation value or a policy of registers");
+    BM_CHECK(options->persist != BM_PERSIST_NEVER || !options->has_parent || options->parent == BM_TPM_OWNER, BM_E_USAGE,
+             "--persist never does not go with --parent endorsement: such a key has no file that programs could load");
+    return bm_ok();
+}
+
+/* What the exchange by files must be given. */
+static BM_RESULT check_offline(const bm_options *options)
+{
+    bool requests = options->command == BM_COMMAND_REQUEST;
+    bool accepts = options->command == BM_COMMAND_ACCEPT;
+
+    BM_CHECK(!requests || options->out != NULL, BM_E_USAGE, "--out is missing: give the file for the request");
+    BM_CHECK(!accepts || options->file != NULL, BM_E_USAGE, "the file of answers is missing: birthmark accept FILE --ca FILE");
+    BM_CHECK(!accepts || options->ca != NULL, BM_E_USAGE, "--ca is missing: give the identity CA's certificate (its ca.crt)");
+    return bm_ok();
+}
+
+BM_RESULT bm_options_check(const bm_options *options)
 {
     bool enrols = options->command == BM_COMMAND_ENROLL;
 
     BM_CHECK(!enrols || options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
     BM_TRY(check_values(options));
+    BM_TRY(check_kind(options));
     BM_CHECK(options->command != BM_COMMAND_TUNNEL || options->to.port != 0, BM_E_USAGE, "--to is missing: give the server, HOST:PORT");
+    BM_TRY(check_offline(options));
+    enrols = enrols || options->command == BM_COMMAND_REQUEST;
     BM_CHECK(!enrols || options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
     return bm_ok();
 }
@@ -206,7 +325,7 @@ static BM_RESULT take_command(int argc, char **argv, bm_options *options, bool *
         options->command = commands[i].command;
         BM_TRY(take_options(argc, argv, commands[i].known, &help_wanted, options));
         if (!help_wanted)
-            return check(options);
+            return bm_options_check(options);
         options->command = commands[i].help;
         return bm_ok();
     }
@@ -222,6 +341,7 @@ BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *
         .handle = BM_TPM_IK_HANDLE_DEFAULT,
         .mode = 0600,
         .idle = 12 * 3600,
+        .wait = 5 * 60,
     };
 
     BM_CHECK(argc >= 2, BM_E_USAGE, "no command: try 'birthmark --help'");

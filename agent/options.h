@@ -2,7 +2,7 @@
 #ifndef BM_AGENT_OPTIONS_H
 #define BM_AGENT_OPTIONS_H
 
-#include "agent/tpm_context.h"
+#include "agent/tpm_kind.h"
 #include "agent/tunnel_address.h"
 #include "crypto/pubkey.h"
 
@@ -19,8 +19,17 @@ typedef enum {
     BM_COMMAND_DOCTOR,
     BM_COMMAND_DOCTOR_HELP,
     BM_COMMAND_TUNNEL,
-    BM_COMMAND_TUNNEL_HELP
+    BM_COMMAND_TUNNEL_HELP,
+    BM_COMMAND_REQUEST,
+    BM_COMMAND_REQUEST_HELP,
+    BM_COMMAND_ACCEPT,
+    BM_COMMAND_ACCEPT_HELP,
+    BM_COMMAND_RENEW,
+    BM_COMMAND_RENEW_HELP
 } bm_command;
+
+/* Where a new identity key is kept: in the TPM's NV memory or, when that is full, as a file alone; or always the one or the other. */
+typedef enum { BM_PERSIST_AUTO = 0, BM_PERSIST_ALWAYS, BM_PERSIST_NEVER } bm_persist;
 
 /* What the command line says; the strings are views of it, or static. */
 typedef struct {
@@ -33,17 +42,29 @@ typedef struct {
     const char *state;
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
     uint32_t handle;
+    bool has_handle;     /* it was given */
     bool renew;
+    bool has_parent;        /* --parent was given: `parent` */
+    bm_tpm_hierarchy parent;
+    bm_persist persist;
+    bm_tpm_pcrs pcrs;       /* of --pcrs; none: not given */
+    const char *key_auth;   /* where the identity key's authorisation value is; or NULL */
     bool has_ek; /* `ek` is the SHA-256 of the only EK that may be used */
     uint8_t ek[BM_SHA256_SIZE];
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
     bool json;
+    bool quiet;
+    const char *out;        /* where a request file is written; NULL: not given */
+    const char *file;       /* of answers */
     bool listens;           /* --listen was given: `place` */
     bm_tunnel_place place;
     unsigned mode;          /* of a unix socket */
     bm_tunnel_server to;    /* the tunnel's server; port 0: not given */
     const char *name;       /* what its certificate must have; NULL: the host of `to` */
     int64_t idle;           /* seconds */
+    bool now;               /* renew: although it is not due */
+    bool new_key;           /* renew: with another key */
+    int64_t wait;           /* renew: seconds, for a server that is away */
 } bm_options;
 
 /*
@@ -52,5 +73,7 @@ typedef struct {
  */
 BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
 
+/* What can be wrong with options as a whole: the last step of reading them. BM_E_USAGE. */
+BM_RESULT bm_options_check(const bm_options *options);
 
 #endif

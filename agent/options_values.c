@@ -76,3 +76,43 @@ BM_RESULT bm_options_values_idle(const char *text, int64_t *idle)
         return bm_failf(BM_E_USAGE, "'%.40s' is no time: --idle takes digits and one of s m h d", text);
     return bm_ok();
 }
+
+BM_RESULT bm_options_values_parent(const char *text, bm_tpm_hierarchy *parent)
+{
+    bool endorsement = strcmp(text, "endorsement") == 0;
+
+    if (!endorsement && strcmp(text, "owner") != 0)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no hierarchy for the identity key: --parent takes owner or endorsement", text);
+    *parent = endorsement ? BM_TPM_ENDORSEMENT : BM_TPM_OWNER;
+    return bm_ok();
+}
+
+BM_RESULT bm_options_values_persist(const char *text, bm_persist *persist)
+{
+    static const char *const names[] = {[BM_PERSIST_AUTO] = "auto", [BM_PERSIST_ALWAYS] = "always", [BM_PERSIST_NEVER] = "never"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *persist = (bm_persist)i;
+            return bm_ok();
+        }
+    return bm_failf(BM_E_USAGE, "'%.40s' is no place for the identity key: --persist takes auto, always or never", text);
+}
+
+BM_RESULT bm_options_values_pcrs(const char *text, bm_tpm_pcrs *pcrs)
+{
+    if (bm_tpm_pcrs_parse(text, pcrs).code != BM_OK)
+        return bm_failf(BM_E_USAGE,
+                        "'%.60s' are no registers: --pcrs takes a bank (sha256, sha384 or sha512) and numbers from 0 to 23, say sha256:0,2,7", text);
+    return bm_ok();
+}
+
+BM_RESULT bm_options_values_wait(const char *text, int64_t *wait)
+{
+    int64_t parsed;
+
+    if (bm_text_parse_duration(bm_bytes_str(text), &parsed).code != BM_OK || parsed > 86400)
+        return bm_failf(BM_E_USAGE, "'%.40s' is no time to wait: --wait takes digits and one of s m h, up to 24h; 0s does not wait", text);
+    *wait = parsed;
+    return bm_ok();
+}

@@ -19,7 +19,19 @@ BM_RESULT bm_options_values_mode(const char *text, unsigned *mode);
 /* --name: a DNS name or an IP address; `name` is `text` then. BM_E_USAGE. */
 BM_RESULT bm_options_values_name(const char *text, const char **name);
 
+/* --wait: a duration of up to a day, in seconds; it may be zero. BM_E_USAGE. */
+BM_RESULT bm_options_values_wait(const char *text, int64_t *wait);
+
 /* --idle: a duration above zero, in seconds. BM_E_USAGE. */
 BM_RESULT bm_options_values_idle(const char *text, int64_t *idle);
+
+/* --parent: owner or endorsement. BM_E_USAGE. */
+BM_RESULT bm_options_values_parent(const char *text, bm_tpm_hierarchy *parent);
+
+/* --persist: auto, always or never. BM_E_USAGE. */
+BM_RESULT bm_options_values_persist(const char *text, bm_persist *persist);
+
+/* --pcrs: a bank and its registers. BM_E_USAGE. */
+BM_RESULT bm_options_values_pcrs(const char *text, bm_tpm_pcrs *pcrs);
 
 #endif

@@ -2,8 +2,15 @@
 
 #include "agent/tpm_auth.h"
 #include "agent/tpm_session.h"
+#include "agent/tpm_use.h"
 
 #define LAST_AND_BOTH (BM_TPM_SEAL_LAST | BM_TPM_SEAL_BOTH)
+
+/* The session's last command, but where the session must forget the IK's value afterwards. */
+static unsigned seal_for(const bm_tpm_ik *ik)
+{
+    return ik->kind.auth.size > 0 ? BM_TPM_SEAL_BOTH : LAST_AND_BOTH;
+}
 
 static BM_RESULT start_session(bm_tpm_context *context, bm_hash_alg alg, bm_tpm_object *session)
 {
@@ -76,6 +83,7 @@ BM_RESULT bm_tpm_activate(const bm_tpm_ik *ik, const bm_tpm_ek *ek, bm_bytes id_
     TPM2B_ID_OBJECT blob = {0};
     TPM2B_ENCRYPTED_SECRET secret = {0};
     TPM2B_DIGEST *opened = NULL;
+    ESYS_TR with;
     TSS2_RC rc;
     bm_result result;
 
@@ -86,16 +94,17 @@ BM_RESULT bm_tpm_activate(const bm_tpm_ik *ik, const bm_tpm_ek *ek, bm_bytes id_
     BM_CHECK(bm_tpm_session_is_salted_to(context, &ek->object), BM_E_INTERNAL, "the ticket would go over the bus in the clear");
     BM_TRY(start_session(context, ek->row->name_alg, &session));
     BM_TRY(satisfy(context, ek->row, &session));
+    BM_TRY(bm_tpm_use_begin(ik, seal_for(ik), &with));
     BM_TPM_CALL(context, rc,
-                Esys_ActivateCredential(context->esys, ik->object.tr, ek->object.tr, bm_tpm_session_ready(context, LAST_AND_BOTH),
-                                        session.tr, ESYS_TR_NONE, &blob, &secret, &opened));
-    if (rc == TSS2_RC_SUCCESS) {
+                Esys_ActivateCredential(context->esys, ik->object.tr, ek->object.tr, with, session.tr, ESYS_TR_NONE, &blob, &secret, &opened));
+    result = bm_tpm_use_end(ik, "TPM2_ActivateCredential", rc);
+    if (rc == TSS2_RC_SUCCESS && seal_for(ik) == LAST_AND_BOTH)
         bm_tpm_session_spent(context);
+    if (rc == TSS2_RC_SUCCESS)
         bm_tpm_object_spent(&session);
-    }
     if (is_about_credential(rc))
         return bm_failf(BM_E_CHALLENGE_FAILED, "TPM2_ActivateCredential failed with 0x%x", rc);
-    BM_TRY(bm_tpm_context_result("TPM2_ActivateCredential", rc));
+    BM_TRY(result);
     result = bm_buf_put(ticket, bm_bytes_of(opened->buffer, opened->size));
     bm_wipe(opened, sizeof(*opened));
     Esys_Free(opened);

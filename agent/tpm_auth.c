@@ -74,8 +74,7 @@ static void untell_esys(bm_tpm_context *context, bm_tpm_hierarchy hierarchy)
     (void)tell_esys(context, hierarchy, bm_bytes_of(NULL, 0));
 }
 
-/* The TPM takes zeros at the end away when a value is set (Part 1, 19.6.5), and an HMAC shows the difference. */
-static bm_bytes without_zeros(bm_bytes value)
+bm_bytes bm_tpm_auth_without_zeros(bm_bytes value)
 {
     while (value.size > 0 && value.data[value.size - 1] == 0)
         value.size--;
@@ -93,7 +92,7 @@ BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy,
         return bm_ok();
     BM_TRY(bm_tpm_session_need(context));
     context->session.with = bm_tpm_session_ready(context, seal);
-    return bm_tpm_context_result("Esys_TR_SetAuth", tell_esys(context, hierarchy, without_zeros(auth->value)));
+    return bm_tpm_context_result("Esys_TR_SetAuth", tell_esys(context, hierarchy, bm_tpm_auth_without_zeros(auth->value)));
 }
 
 BM_RESULT bm_tpm_auth_end(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, const char *command, TSS2_RC rc)

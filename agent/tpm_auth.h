@@ -36,6 +36,9 @@ BM_RESULT bm_tpm_auth_begin(bm_tpm_context *context, bm_tpm_hierarchy hierarchy,
  */
 BM_RESULT bm_tpm_auth_end(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, const char *command, TSS2_RC rc);
 
+/* The value as the TPM has it: it takes zeros at the end away when one is set (Part 1, 19.6.5), and an HMAC shows the difference. A view. */
+bm_bytes bm_tpm_auth_without_zeros(bm_bytes value);
+
 /* Wipes all values where ESYS may have them: when a signal came between the two above. */
 void bm_tpm_auth_forget(bm_tpm_context *context);
 

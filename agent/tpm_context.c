@@ -1,11 +1,10 @@
 #include "agent/tpm_context.h"
 
+#include "agent/sink.h"
 #include "agent/tpm_auth.h"
 #include "agent/tpm_sweep.h"
 #include "program/clock.h"
-#include "program/interrupt.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
@@ -137,10 +136,9 @@ BM_RESULT bm_tpm_context_open(const char *tcti, bm_tpm_context *context)
     bm_tpm_context opened = {.conf = tcti, .managed = bm_tpm_context_is_managed(tcti)};
     int64_t start = bm_clock_ns();
 
-    /* The TSS writes several lines to stderr for each error, which we say in one: whoever wants them sets TSS2_LOG. */
-    (void)setenv("TSS2_LOG", "all+NONE", 0);
     BM_TRY(connect_to(&opened));
     opened.spent = bm_clock_ns() - start;
+    opened.watch = bm_watch_new();
     *context = opened;
     return bm_ok();
 }
@@ -163,12 +161,15 @@ void bm_tpm_context_close(bm_tpm_context *context)
     if (context->left && !context->managed && !context->looks_only)
         flush_anew(context);
     disconnect(context);
+    bm_watch_free(context->watch);
+    context->watch = NULL;
 }
 
 BM_RESULT bm_tpm_context_begin(const bm_tpm_context *context, bm_tpm_attempt *attempt)
 {
     BM_CHECK(context->esys != NULL, BM_E_INTERNAL, "the TPM is not open");
-    BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
+    BM_CHECK(!bm_sink_stops(), BM_E_INTERRUPTED, NULL);
+    bm_watch_begin(context->watch);
     attempt->start = bm_clock_ns();
     return bm_ok();
 }
@@ -200,6 +201,8 @@ bool bm_tpm_context_again(bm_tpm_context *context, bm_tpm_attempt *attempt, TSS2
         bm_tpm_sweep(context);
         break;
     }
+    if (!again)
+        bm_watch_end(context->watch);
     context->spent += bm_clock_ns() - attempt->start;
     return again;
 }

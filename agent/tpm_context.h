@@ -5,6 +5,7 @@
 #define BM_AGENT_TPM_CONTEXT_H
 
 #include "agent/tpm_retry.h"
+#include "agent/watch.h"
 #include "base/bytes.h"
 
 #include <tss2/tss2_esys.h>
@@ -41,11 +42,14 @@ typedef struct {
     bool left;    /* something of ours may have stayed loaded: a flush failed, or an answer did not come or was damaged */
     ESYS_TR owned[BM_TPM_OWNED_MAX];
     size_t owned_count;
+    uint32_t policy_session; /* the TPM's handle of the last policy session for an identity key; 0: there was none */
+    bm_bytes policy;         /* of the identity key, where it has one: the caller's, for the sweep */
     uint32_t nv_buffer_max; /* TPM2_PT_NV_BUFFER_MAX; 0 until it was asked for */
     bm_tpm_auth_value auth[BM_TPM_HIERARCHIES];
     bm_tpm_session session;
     unsigned commands;      /* sent so far */
     int64_t spent;          /* nanoseconds inside them */
+    bm_watch *watch;        /* tells of those that take long; NULL: none */
 } bm_tpm_context;
 
 /* One command that is being tried. */
@@ -88,7 +92,7 @@ TSS2_RC bm_tpm_context_code(TSS2_RC rc);
 /* The code of a format-one response (TPM 2.0 Part 2, 6.6.2) without the number of the handle, session or parameter; others as they were. */
 TSS2_RC bm_tpm_context_format_one(TSS2_RC rc);
 
-/* For BM_TPM_CALL: starts the clock; BM_E_INTERRUPTED when a signal is waiting. */
+/* For BM_TPM_CALL: starts the clock; BM_E_INTERRUPTED when the thread's sink wants to stop. */
 BM_RESULT bm_tpm_context_begin(const bm_tpm_context *context, bm_tpm_attempt *attempt);
 
 /*

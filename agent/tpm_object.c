@@ -5,6 +5,9 @@
 
 #include <tss2/tss2_mu.h>
 
+/* No ESYS object. */
+#define NOBODY UINT32_MAX
+
 void bm_tpm_object_fini(bm_tpm_object *object)
 {
     if (object->kind == BM_TPM_OBJECT_TRANSIENT || object->kind == BM_TPM_OBJECT_SESSION)
@@ -78,10 +81,37 @@ static BM_RESULT take_public(bm_buf *out, const TPM2B_PUBLIC *given)
     return result;
 }
 
-BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_tpm_object *object,
-                                       bm_buf *public_area)
+BM_RESULT bm_tpm_object_sensitive_of(bm_bytes auth, TPM2B_SENSITIVE_CREATE *sensitive)
 {
-    const TPM2B_SENSITIVE_CREATE sensitive = {0};
+    TPM2B_AUTH *to = &sensitive->sensitive.userAuth;
+
+    *sensitive = (TPM2B_SENSITIVE_CREATE){.size = 0};
+    to->size = (UINT16)auth.size;
+    BM_CHECK(auth.size <= sizeof(to->buffer), BM_E_INTERNAL, "an authorisation value is too long");
+    return bm_bytes_copy_exact(auth, to->buffer, auth.size);
+}
+
+/*
+ * ESYS keeps what TPM2_Create or TPM2_CreatePrimary took, in case that the command must be sent again, until another one comes; and the value in the object. For a
+ * command that it then finds it cannot send, it takes what is empty.
+ */
+void bm_tpm_object_forget(bm_tpm_context *context, const bm_tpm_object *object)
+{
+    const TPM2B_SENSITIVE_CREATE nothing = {0};
+    const TPM2B_PUBLIC public_area = {0};
+    const TPM2B_DATA outside = {0};
+    const TPML_PCR_SELECTION pcrs = {0};
+    const TPM2B_AUTH auth = {0};
+
+    (void)Esys_CreatePrimary_Async(context->esys, NOBODY, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &nothing, &public_area, &outside, &pcrs);
+    (void)Esys_Create_Async(context->esys, NOBODY, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &nothing, &public_area, &outside, &pcrs);
+    if (object->kind != BM_TPM_OBJECT_NONE)
+        (void)Esys_TR_SetAuth(context->esys, object->tr, &auth);
+}
+
+static BM_RESULT create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, const TPM2B_SENSITIVE_CREATE *sensitive,
+                                bm_tpm_object *object, bm_buf *public_area)
+{
     const TPM2B_DATA outside = {0};
     const TPML_PCR_SELECTION pcrs = {0};
     TPM2B_PUBLIC in;
@@ -93,7 +123,7 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy
     BM_TRY(bm_tpm_object_public_of(template, &in));
     BM_TPM_TRY_AS(context, hierarchy, BM_TPM_SEAL_BOTH, "TPM2_CreatePrimary",
                   Esys_CreatePrimary(context->esys, bm_tpm_auth_handle(hierarchy), context->session.with, ESYS_TR_NONE, ESYS_TR_NONE,
-                                     &sensitive, &in, &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
+                                     sensitive, &in, &outside, &pcrs, &tr, &out, NULL, NULL, NULL));
     result = bm_tpm_object_adopt(&made, context, tr, BM_TPM_OBJECT_TRANSIENT);
     if (result.code == BM_OK)
         result = take_public(public_area, out);
@@ -101,6 +131,28 @@ BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy
     BM_TRY(result);
     bm_tpm_object_move(object, &made);
     return bm_ok();
+}
+
+BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_tpm_object *object,
+                                       bm_buf *public_area)
+{
+    return bm_tpm_object_create_guarded(context, hierarchy, template, bm_bytes_of(NULL, 0), object, public_area);
+}
+
+BM_RESULT bm_tpm_object_create_guarded(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_bytes auth, bm_tpm_object *object,
+                                       bm_buf *public_area)
+{
+    TPM2B_SENSITIVE_CREATE sensitive;
+    bm_result result;
+
+    BM_CHECK(auth.size == 0 || (context->session.open && context->session.salted), BM_E_INTERNAL,
+             "an authorisation value would go over the bus in the clear");
+    BM_TRY(bm_tpm_object_sensitive_of(auth, &sensitive));
+    result = create_primary(context, hierarchy, template, &sensitive, object, public_area);
+    bm_wipe(&sensitive, sizeof(sensitive));
+    if (auth.size > 0)
+        bm_tpm_object_forget(context, object);
+    return result;
 }
 
 BM_RESULT bm_tpm_object_read_public(const bm_tpm_object *object, bm_buf *public_area)
@@ -137,14 +189,22 @@ BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ob
     return bm_ok();
 }
 
-BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident)
+BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident, bool *full)
 {
     bm_tpm_context *context = transient->context;
     ESYS_TR tr = ESYS_TR_NONE;
+    bm_result result;
+    TSS2_RC rc;
 
-    BM_TPM_TRY_AS(context, BM_TPM_OWNER, BM_TPM_SEAL_NOTHING, "TPM2_EvictControl",
-                  Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, context->session.with, ESYS_TR_NONE,
-                                    ESYS_TR_NONE, handle, &tr));
+    BM_TRY(bm_tpm_auth_begin(context, BM_TPM_OWNER, BM_TPM_SEAL_NOTHING));
+    BM_TPM_CALL(context, rc,
+                Esys_EvictControl(context->esys, ESYS_TR_RH_OWNER, transient->tr, context->session.with, ESYS_TR_NONE,
+                                  ESYS_TR_NONE, handle, &tr));
+    result = bm_tpm_auth_end(context, BM_TPM_OWNER, "TPM2_EvictControl", rc);
+    *full = bm_tpm_context_code(rc) == TPM2_RC_NV_SPACE;
+    if (*full)
+        return bm_ok();
+    BM_TRY(result);
     bm_tpm_object_fini(resident);
     return bm_tpm_object_adopt(resident, context, tr, BM_TPM_OBJECT_RESIDENT);
 }

@@ -43,6 +43,16 @@ BM_RESULT bm_tpm_object_put_public(bm_buf *out, const TPM2B_PUBLIC *public_area)
 BM_RESULT bm_tpm_object_create_primary(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_tpm_object *object,
                                        bm_buf *public_area);
 
+/* The same for an object with an authorisation value, which goes over the bus encrypted, in the salted session that there must be. */
+BM_RESULT bm_tpm_object_create_guarded(bm_tpm_context *context, bm_tpm_hierarchy hierarchy, bm_bytes template, bm_bytes auth, bm_tpm_object *object,
+                                       bm_buf *public_area);
+
+/* What TPM2_Create and TPM2_CreatePrimary take of a new object that is not public: its value. Secret: the caller wipes it. BM_E_INTERNAL: too long. */
+BM_RESULT bm_tpm_object_sensitive_of(bm_bytes auth, TPM2B_SENSITIVE_CREATE *sensitive);
+
+/* Wipes such a value where ESYS has it, after the command; `object` is what was made, if it was. Sends nothing. */
+void bm_tpm_object_forget(bm_tpm_context *context, const bm_tpm_object *object);
+
 /*
  * Opens what lies at a persistent handle and appends its TPM2B_PUBLIC to `public_area`; `found` is false, and nothing is opened, when
  * nothing is there. A handle that is open must not be opened again: ESYS has one object for it, which the first close ends. BM_E_TPM...
@@ -52,8 +62,11 @@ BM_RESULT bm_tpm_object_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ob
 /* TPM2_ReadPublic: appends the TPM2B_PUBLIC of an object that is open. BM_E_TPM... */
 BM_RESULT bm_tpm_object_read_public(const bm_tpm_object *object, bm_buf *public_area);
 
-/* TPM2_EvictControl under the owner: makes a transient object persistent at a handle that is free. `resident` is what is there then. */
-BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident);
+/*
+ * TPM2_EvictControl under the owner: makes a transient object persistent at a handle that is free. `resident` is what is there then. `full`: NV
+ * memory has no room for it, and nothing was changed.
+ */
+BM_RESULT bm_tpm_object_persist(const bm_tpm_object *transient, uint32_t handle, bm_tpm_object *resident, bool *full);
 
 /* TPM2_EvictControl under the owner: removes a persistent object; `resident` is empty afterwards. */
 BM_RESULT bm_tpm_object_evict(bm_tpm_object *resident);

@@ -48,11 +48,12 @@ static bool is_our_session(bm_tpm_context *context, uint32_t handle, ESYS_TR ses
     TPM2B_DIGEST *digest = NULL;
     bool ours;
 
-    if (handle < POLICY_SESSION_FIRST)
+    if (handle < POLICY_SESSION_FIRST || handle == context->policy_session)
         return true;
     if (Esys_PolicyGetDigest(context->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest) != TSS2_RC_SUCCESS)
         return false;
-    ours = bm_bytes_equal(bm_bytes_of(digest->buffer, digest->size), bm_bytes_of(zeros, digest->size));
+    ours = bm_bytes_equal(bm_bytes_of(digest->buffer, digest->size), bm_bytes_of(zeros, digest->size)) ||
+           bm_bytes_equal(bm_bytes_of(digest->buffer, digest->size), context->policy);
     for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++)
         ours = ours || bm_bytes_equal(bm_bytes_of(digest->buffer, digest->size), bm_template_policy_a(algs[i])) ||
                bm_bytes_equal(bm_bytes_of(digest->buffer, digest->size), bm_template_policy_b(algs[i]));

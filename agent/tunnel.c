@@ -89,7 +89,7 @@ static BM_RESULT use_files(tunnel *self, bm_bytes reply)
 
     BM_TRY(bm_tunnel_message_parse_files(reply, &files));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(files.stamp), self->tried, sizeof(self->tried)));
-    BM_TRY(bm_tunnel_tls_new(&files, options->name != NULL ? options->name : options->to.host, &self->signer, &made));
+    BM_TRY(bm_tunnel_tls_new(&files, options->name != NULL ? options->name : options->to.host, &self->signer, self->links.tls, &made));
     bm_tunnel_tls_unref(self->links.tls);
     self->links.tls = made;
     return bm_ok();
@@ -134,6 +134,12 @@ static void take_addresses(tunnel *self, bm_bytes reply)
     }
 }
 
+static void helper_has_ended(const tunnel *self)
+{
+    (void)fputs("birthmark tunnel: a helper of the tunnel has ended: the tunnel ends, too\n", stderr);
+    (void)event_base_loopbreak(self->links.base);
+}
+
 static void on_reply(evutil_socket_t fd, short events, void *context)
 {
     tunnel *self = context;
@@ -143,8 +149,7 @@ static void on_reply(evutil_socket_t fd, short events, void *context)
 
     (void)events;
     if (bm_tunnel_message_receive(fd, &reply, &ended).code != BM_OK || ended) {
-        bm_tunnel_log_line(&self->links.log, "a helper of the tunnel has ended: the tunnel ends, too");
-        (void)event_base_loopbreak(self->links.base);
+        helper_has_ended(self);
         return;
     }
     self->asked = 0;
@@ -214,6 +219,8 @@ static void on_tick(evutil_socket_t fd, short events, void *context)
     (void)fd;
     (void)events;
     bm_tunnel_links_sweep(&self->links);
+    if (bm_tunnel_helper_has_ended(&self->signer) || bm_tunnel_helper_has_ended(&self->clerk))
+        helper_has_ended(self);
     if (self->stop_at == 0 && self->events[E_ACCEPT] != NULL)
         (void)event_add(self->events[E_ACCEPT], NULL);
     if (self->stop_at != 0 && bm_clock_ns() >= self->stop_at) {
@@ -274,14 +281,33 @@ static void raise_limit(tunnel *self)
     self->links_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (limit.rlim_cur - DESCRIPTORS_KEPT) / 2 : DESCRIPTORS_KEPT;
 }
 
+/* The helper that signs takes the authorisation values with it; here they are wiped before anything else is done. */
+static BM_RESULT start_signer(tunnel *self)
+{
+    BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
+    BM_AUTO_BUF key_auth = BM_BUF_EMPTY;
+    bm_result result;
+
+    BM_TRY(bm_tpm_auth_read(self->options->auth, &auth));
+    if (self->options->key_auth != NULL)
+        BM_TRY(bm_tpm_kind_read_auth(self->options->key_auth, &key_auth));
+    self->signs.auth = &auth;
+    self->signs.key_auth = bm_buf_view(&key_auth);
+    result = bm_tunnel_helper_start(&self->signs, &self->signer);
+    self->signs.auth = NULL;
+    self->signs.key_auth = bm_bytes_of(NULL, 0);
+    return result;
+}
+
 static BM_RESULT start_helpers(tunnel *self)
 {
     const bm_options *options = self->options;
 
     self->signs = (bm_tunnel_duty){.state = options->state, .ca = options->ca != NULL ? options->ca : BM_TUNNEL_CA_DEFAULT, .tcti = options->tcti, .server = options->to};
     self->reads = self->signs;
+    self->signs.signs = true;
     self->reads.leftover = options->listens ? &options->place : NULL;
-    BM_TRY(bm_tunnel_helper_start(&self->signs, &self->signer));
+    BM_TRY(start_signer(self));
     return bm_tunnel_helper_start(&self->reads, &self->clerk);
 }
 

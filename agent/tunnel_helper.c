@@ -1,132 +1,53 @@
 #include "agent/tunnel_helper.h"
 
-#include "agent/identity.h"
+#include "agent/sink.h"
+#include "agent/tls_files.h"
+#include "agent/tls_signer.h"
 #include "agent/tunnel_listen.h"
+#include "agent/tunnel_ours.h"
 #include "agent/tunnel_sandbox.h"
-#include "agent/tunnel_signer.h"
-#include "base/text.h"
-#include "program/descriptor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CA_MAX (2u << 20)
 #define GREEDY_MS 20
 
 /* What the helper works with. */
 typedef struct {
     const bm_tunnel_duty *duty;
-    bm_tunnel_signer signer;
+    bm_tls_signer signer;
+    bm_tunnel_ours ours;
     int fd;
+    bool dismissed; /* the tunnel ends as it should */
 } helper_self;
-
-/* The certificate's file as it is named now: another inode after each renewal. */
-static BM_RESULT take_stamp(const bm_identity *identity, uint8_t stamp[BM_TUNNEL_STAMP_SIZE])
-{
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
-    struct stat file;
-
-    if (identity->fd < 0 || fstatat(identity->fd, "device.crt", &file, 0) != 0)
-        return bm_failf(BM_E_IO, "%s has no device.crt (%s): run 'birthmark enroll', or check --state", identity->path, strerror(errno));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_ino));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_mtim.tv_sec));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_mtim.tv_nsec));
-    BM_TRY(bm_buf_put_u64(&bytes, (uint64_t)file.st_size));
-    return bm_bytes_copy_exact(bm_buf_view(&bytes), stamp, BM_TUNNEL_STAMP_SIZE);
-}
-
-static BM_RESULT read_needed(const bm_identity *identity, const char *name, bm_buf *out)
-{
-    bool found;
-
-    BM_TRY(bm_identity_read(identity, name, out, &found));
-    if (!found)
-        return bm_failf(BM_E_IO, "%s has no %s: run 'birthmark enroll', or check --state", identity->path, name);
-    return bm_ok();
-}
-
-static BM_RESULT read_handle(const bm_identity *identity, uint32_t *handle)
-{
-    BM_AUTO_BUF uri = BM_BUF_EMPTY;
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
-    bm_bytes text;
-    bm_cursor cursor;
-
-    BM_TRY(read_needed(identity, "key.uri", &uri));
-    text = bm_buf_view(&uri);
-    if (text.size < 17 || !bm_bytes_equal(bm_bytes_slice(text, 0, 9), bm_bytes_str("handle:0x")) ||
-        bm_text_from_hex(bm_bytes_slice(text, 9, 8), &bytes).code != BM_OK)
-        return bm_failf(BM_E_IO, "%s/key.uri names no handle of the TPM: run 'birthmark enroll'", identity->path);
-    cursor = bm_cursor_of(bm_buf_view(&bytes));
-    return bm_cursor_u32(&cursor, handle);
-}
-
-static BM_RESULT read_ca(const char *path, bm_buf *out)
-{
-    BM_AUTO(bm_descriptor_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 1;
-
-    while (fd >= 0 && got > 0) {
-        uint8_t chunk[4096];
-
-        got = read(fd, chunk, sizeof(chunk));
-        if (got > 0)
-            BM_TRY(bm_buf_put(out, bm_bytes_of(chunk, (size_t)got)));
-        BM_CHECK(out->size <= CA_MAX, BM_E_IO, "the file of --ca is too large: give the certificates that verify the server alone");
-    }
-    if (fd < 0 || got < 0)
-        return bm_failf(BM_E_IO, "%s cannot be read (%s): check --ca", path, strerror(errno));
-    return bm_ok();
-}
-
-static BM_RESULT load_once(const bm_tunnel_duty *duty, bm_tunnel_files *files, bool *still)
-{
-    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
-    uint8_t after[BM_TUNNEL_STAMP_SIZE];
-
-    BM_TRY(bm_identity_open_to_read(duty->state, &identity));
-    identity.path = duty->state;
-    BM_TRY(take_stamp(&identity, files->stamp));
-    BM_TRY(read_needed(&identity, "device.crt", &files->certificate));
-    BM_TRY(read_needed(&identity, "chain.crt", &files->chain));
-    BM_TRY(read_handle(&identity, &files->handle));
-    BM_TRY(take_stamp(&identity, after));
-    *still = bm_bytes_equal(BM_BYTES_ARRAY(after), BM_BYTES_ARRAY(files->stamp));
-    return read_ca(duty->ca, &files->ca);
-}
 
 static BM_RESULT load(const bm_tunnel_duty *duty, bm_buf *reply)
 {
-    bool still = false;
+    BM_AUTO(bm_tls_files_fini) bm_tls_files own = {.handle = 0};
+    BM_AUTO(bm_tunnel_message_files_fini) bm_tunnel_files files = {.handle = 0};
 
-    /* A renewal may be replacing the files one by one just now. */
-    for (int i = 0; i < 10; i++) {
-        BM_AUTO(bm_tunnel_message_files_fini) bm_tunnel_files files = {.handle = 0};
-
-        BM_TRY(load_once(duty, &files, &still));
-        if (still)
-            return bm_tunnel_message_put_files(reply, &files);
-    }
-    return bm_failf(BM_E_IO, "%s changes all the time: see which program writes there", duty->state);
+    BM_TRY(bm_tls_files_load(duty->state, &own));
+    BM_TRY(bm_tls_files_read_ca(duty->ca, &files.ca));
+    bm_buf_move(&files.certificate, &own.certificate);
+    bm_buf_move(&files.chain, &own.chain);
+    files.handle = own.handle;
+    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(own.stamp), files.stamp, sizeof(files.stamp)));
+    return bm_tunnel_message_put_files(reply, &files);
 }
 
 static BM_RESULT stamp(const bm_tunnel_duty *duty, bm_buf *reply)
 {
-    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
-    uint8_t now[BM_TUNNEL_STAMP_SIZE];
+    uint8_t now[BM_TLS_STAMP_SIZE];
 
-    BM_TRY(bm_identity_open_to_read(duty->state, &identity));
-    identity.path = duty->state;
-    BM_TRY(take_stamp(&identity, now));
+    BM_TRY(bm_tls_files_stamp(duty->state, now));
     return bm_tunnel_message_put_bytes(reply, BM_BYTES_ARRAY(now));
 }
 
@@ -175,10 +96,11 @@ static BM_RESULT resolve(const bm_tunnel_duty *duty, bm_buf *reply)
 static BM_RESULT answer(helper_self *self, bm_bytes ask, bm_buf *reply)
 {
     BM_AUTO_BUF signature = BM_BUF_EMPTY;
-    bm_tunnel_wish wish = {.handle = 0};
+    bm_tls_wish wish = {.handle = 0};
     bm_tunnel_ask type;
 
     BM_TRY(bm_tunnel_message_parse_ask(ask, &type, &wish));
+    BM_CHECK((type == BM_TUNNEL_ASK_SIGN) == self->duty->signs || type == BM_TUNNEL_ASK_END, BM_E_MALFORMED, "a request for the other helper");
     switch (type) {
     case BM_TUNNEL_ASK_LOAD:
         return load(self->duty, reply);
@@ -187,8 +109,12 @@ static BM_RESULT answer(helper_self *self, bm_bytes ask, bm_buf *reply)
     case BM_TUNNEL_ASK_RESOLVE:
         return resolve(self->duty, reply);
     case BM_TUNNEL_ASK_SIGN:
-        BM_TRY(bm_tunnel_signer_sign(&self->signer, &wish, &signature));
+        BM_TRY(bm_tunnel_ours_check(&self->ours, self->duty->state, &wish));
+        BM_TRY(bm_tls_signer_sign(&self->signer, &wish, &signature));
         return bm_tunnel_message_put_bytes(reply, bm_buf_view(&signature));
+    case BM_TUNNEL_ASK_END:
+        self->dismissed = true;
+        return bm_ok();
     }
     return bm_fail(BM_E_INTERNAL, "a request that nobody takes");
 }
@@ -198,8 +124,8 @@ static void await(helper_self *self)
 {
     struct pollfd fd = {.fd = self->fd, .events = POLLIN};
 
-    if (bm_tunnel_signer_is_greedy(&self->signer) && poll(&fd, 1, GREEDY_MS) == 0)
-        bm_tunnel_signer_close(&self->signer);
+    if (bm_tls_signer_is_greedy(&self->signer) && poll(&fd, 1, GREEDY_MS) == 0)
+        bm_tls_signer_close(&self->signer);
 }
 
 static BM_RESULT serve(helper_self *self)
@@ -215,11 +141,14 @@ static BM_RESULT serve(helper_self *self)
         if (ended)
             return bm_ok();
         result = answer(self, bm_buf_view(&ask), &reply);
+        if (self->dismissed)
+            return bm_ok();
         if (result.code != BM_OK) {
             bm_buf_clear(&reply);
             BM_TRY(bm_tunnel_message_put_failure(&reply, result));
         }
-        BM_TRY(bm_tunnel_message_send(self->fd, bm_buf_view(&reply)));
+        /* When nobody takes it any more, what is received next says why. */
+        bm_result_ignore(bm_tunnel_message_send(self->fd, bm_buf_view(&reply)));
     }
 }
 
@@ -238,16 +167,25 @@ static void ignore_signals(void)
 
 static _Noreturn void be_helper(const bm_tunnel_duty *duty, int fd)
 {
-    helper_self self = {.duty = duty, .signer = {.tcti = duty->tcti}, .fd = fd};
+    helper_self self = {
+        .duty = duty, .signer = {.tcti = duty->tcti, .state = duty->state, .auth = duty->auth, .key_auth = duty->key_auth}, .fd = fd};
     bm_result result;
 
+    /* What tells of slow commands has a thread, which the sandbox does not allow. */
+    (void)bm_sink_use(NULL);
     ignore_signals();
+    /* Now, before a renewal: connections with this key may still be made then. */
+    if (duty->signs)
+        bm_result_ignore(bm_tunnel_ours_look(&self.ours, duty->state));
     result = bm_tunnel_sandbox_enter_helper();
     if (result.code == BM_OK)
         result = serve(&self);
-    bm_tunnel_signer_close(&self.signer);
+    bm_tls_signer_close(&self.signer);
     if (duty->leftover != NULL)
         bm_tunnel_listen_remove(duty->leftover);
+    if (!duty->signs && !self.dismissed)
+        (void)fprintf(stderr, "birthmark tunnel: the process that talks to the network was ended, by its sandbox or from outside (the kernel's log has "
+                              "which): all connections are gone; start the tunnel again, and report it if it was the sandbox\n");
     _exit(result.code == BM_OK ? 0 : 1);
 }
 
@@ -274,12 +212,22 @@ BM_RESULT bm_tunnel_helper_start(const bm_tunnel_duty *duty, bm_tunnel_helper *h
 
 void bm_tunnel_helper_stop(bm_tunnel_helper *helper)
 {
+    BM_AUTO_BUF end = BM_BUF_EMPTY;
+
     if (helper->fd < 0)
         return;
+    if (bm_tunnel_message_put_ask(&end, BM_TUNNEL_ASK_END).code == BM_OK)
+        bm_result_ignore(bm_tunnel_message_send(helper->fd, bm_buf_view(&end)));
     (void)close(helper->fd);
     helper->fd = -1;
-    while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+    while (!helper->ended && waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+bool bm_tunnel_helper_has_ended(bm_tunnel_helper *helper)
+{
+    helper->ended = helper->ended || waitpid(helper->pid, NULL, WNOHANG) == helper->pid;
+    return helper->ended;
 }
 
 BM_RESULT bm_tunnel_helper_ask(const bm_tunnel_helper *helper, bm_bytes ask, bm_buf *reply)

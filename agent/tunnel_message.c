@@ -79,7 +79,7 @@ BM_RESULT bm_tunnel_message_put_ask(bm_buf *out, bm_tunnel_ask ask)
     return bm_buf_put_u8(out, (uint8_t)ask);
 }
 
-BM_RESULT bm_tunnel_message_put_wish(bm_buf *out, const bm_tunnel_wish *wish)
+BM_RESULT bm_tunnel_message_put_wish(bm_buf *out, const bm_tls_wish *wish)
 {
     BM_TRY(bm_tunnel_message_put_ask(out, BM_TUNNEL_ASK_SIGN));
     BM_TRY(bm_buf_put_u32(out, wish->handle));
@@ -89,9 +89,9 @@ BM_RESULT bm_tunnel_message_put_wish(bm_buf *out, const bm_tunnel_wish *wish)
     return bm_buf_put_sized16(out, bm_hash_view(&wish->digest));
 }
 
-static BM_RESULT parse_wish(bm_cursor *cursor, bm_tunnel_wish *wish)
+static BM_RESULT parse_wish(bm_cursor *cursor, bm_tls_wish *wish)
 {
-    bm_tunnel_wish parsed = {.handle = 0};
+    bm_tls_wish parsed = {.handle = 0};
     uint8_t scheme;
     uint8_t hash;
     bm_bytes digest;
@@ -101,9 +101,9 @@ static BM_RESULT parse_wish(bm_cursor *cursor, bm_tunnel_wish *wish)
     BM_TRY(bm_cursor_u8(cursor, &scheme));
     BM_TRY(bm_cursor_u8(cursor, &hash));
     BM_TRY(bm_cursor_sized16(cursor, BM_HASH_MAX, &digest));
-    BM_CHECK(scheme >= BM_TUNNEL_ECDSA && scheme <= BM_TUNNEL_PSS, BM_E_MALFORMED, "no such scheme");
+    BM_CHECK(scheme >= BM_TLS_ECDSA && scheme <= BM_TLS_PSS, BM_E_MALFORMED, "no such scheme");
     BM_CHECK(hash >= BM_HASH_SHA256 && hash <= BM_HASH_SHA512 && digest.size == bm_hash_size((bm_hash_alg)hash), BM_E_MALFORMED, "no such hash");
-    parsed.scheme = (bm_tunnel_scheme)scheme;
+    parsed.scheme = (bm_tls_scheme)scheme;
     parsed.hash = (bm_hash_alg)hash;
     parsed.digest.size = digest.size;
     BM_TRY(bm_bytes_copy_exact(digest, parsed.digest.bytes, digest.size));
@@ -111,13 +111,13 @@ static BM_RESULT parse_wish(bm_cursor *cursor, bm_tunnel_wish *wish)
     return bm_ok();
 }
 
-BM_RESULT bm_tunnel_message_parse_ask(bm_bytes body, bm_tunnel_ask *ask, bm_tunnel_wish *wish)
+BM_RESULT bm_tunnel_message_parse_ask(bm_bytes body, bm_tunnel_ask *ask, bm_tls_wish *wish)
 {
     bm_cursor cursor = bm_cursor_of(body);
     uint8_t type;
 
     BM_TRY(bm_cursor_u8(&cursor, &type));
-    BM_CHECK(type >= BM_TUNNEL_ASK_LOAD && type <= BM_TUNNEL_ASK_SIGN, BM_E_MALFORMED, "no such request");
+    BM_CHECK(type >= BM_TUNNEL_ASK_LOAD && type <= BM_TUNNEL_ASK_END, BM_E_MALFORMED, "no such request");
     if (type == BM_TUNNEL_ASK_SIGN)
         BM_TRY(parse_wish(&cursor, wish));
     BM_TRY(bm_cursor_end(&cursor));

@@ -5,21 +5,20 @@
 #ifndef BM_AGENT_TUNNEL_MESSAGE_H
 #define BM_AGENT_TUNNEL_MESSAGE_H
 
+#include "agent/tls_files.h"
+#include "agent/tls_wish.h"
 #include "base/address.h"
-#include "crypto/hash.h"
-#include "crypto/pubkey.h"
 
-#define BM_TUNNEL_STAMP_SIZE 32
+#define BM_TUNNEL_STAMP_SIZE BM_TLS_STAMP_SIZE
 #define BM_TUNNEL_ADDRESSES_MAX 16
 
 typedef enum {
     BM_TUNNEL_ASK_LOAD = 1, /* the files */
     BM_TUNNEL_ASK_STAMP,    /* which certificate the state directory has */
     BM_TUNNEL_ASK_RESOLVE,  /* the server's addresses */
-    BM_TUNNEL_ASK_SIGN      /* one signature in the TPM */
+    BM_TUNNEL_ASK_SIGN,     /* one signature in the TPM */
+    BM_TUNNEL_ASK_END       /* the tunnel ends; there is no reply */
 } bm_tunnel_ask;
-
-typedef enum { BM_TUNNEL_ECDSA = 1, BM_TUNNEL_PKCS1, BM_TUNNEL_PSS } bm_tunnel_scheme;
 
 /* The files of an identity and those that verify the server, PEM; the key's handle; and what changes with the certificate. */
 typedef struct {
@@ -29,15 +28,6 @@ typedef struct {
     uint32_t handle;
     uint8_t stamp[BM_TUNNEL_STAMP_SIZE];
 } bm_tunnel_files;
-
-/* A signature that is wanted: by the key at this handle, which must be the one with this SHA-256 of its SubjectPublicKeyInfo. */
-typedef struct {
-    uint32_t handle;
-    uint8_t key[BM_SHA256_SIZE];
-    bm_tunnel_scheme scheme;
-    bm_hash_alg hash;
-    bm_digest digest;
-} bm_tunnel_wish;
 
 /* The addresses of the server, in the order in which they are tried. */
 typedef struct {
@@ -54,12 +44,12 @@ BM_RESULT bm_tunnel_message_send(int fd, bm_bytes body);
 /* Waits for one message, appended to `body`; `ended`: the other side has ended, and there is none. BM_E_INTERNAL, BM_E_NO_MEMORY. */
 BM_RESULT bm_tunnel_message_receive(int fd, bm_buf *body, bool *ended);
 
-/* Appends a request without content (LOAD, STAMP, RESOLVE), and one for a signature. */
+/* Appends a request without content (LOAD, STAMP, RESOLVE, END), and one for a signature. */
 BM_RESULT bm_tunnel_message_put_ask(bm_buf *out, bm_tunnel_ask ask);
-BM_RESULT bm_tunnel_message_put_wish(bm_buf *out, const bm_tunnel_wish *wish);
+BM_RESULT bm_tunnel_message_put_wish(bm_buf *out, const bm_tls_wish *wish);
 
 /* Reads a request; `wish` is set for SIGN. BM_E_MALFORMED. */
-BM_RESULT bm_tunnel_message_parse_ask(bm_bytes body, bm_tunnel_ask *ask, bm_tunnel_wish *wish);
+BM_RESULT bm_tunnel_message_parse_ask(bm_bytes body, bm_tunnel_ask *ask, bm_tls_wish *wish);
 
 /* Appends the reply that something failed: the code, and the sentence for a person. */
 BM_RESULT bm_tunnel_message_put_failure(bm_buf *out, bm_result failure);

@@ -1,11 +1,10 @@
 #include "agent/tunnel_tls.h"
 
-#include "agent/tunnel_key.h"
+#include "agent/tls_key.h"
+#include "agent/tls_use.h"
 #include "agent/tunnel_tls_why.h"
 
-#include <limits.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -15,21 +14,21 @@
 #include <time.h>
 
 #define SESSIONS_MAX 128
-#define CHAIN_MAX 8
 #define TLS12_ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:RSA+SHA256:RSA+SHA384"
-#define ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:RSA+SHA256:RSA+SHA384"
+/* PKCS#1 v1.5 before PSS: TLS 1.2 takes either, and every TPM makes the first in the same way; TLS 1.3 passes over it. */
+#define ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:RSA+SHA256:RSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384"
 
 struct bm_tunnel_tls {
     unsigned uses;
-    bm_tunnel_key_library library;
+    bm_tls_key_library library;
     SSL_CTX *ctx;
     EVP_PKEY *key;
     X509 *leaf;
     const char *name;
     bool name_is_address;
     const bm_tunnel_helper *signer;
-    bm_tunnel_wish wish; /* whose signature: handle and key */
-    bm_tunnel_key_hand hand;
+    bm_tls_wish wish; /* whose signature: handle and key */
+    bm_tls_key_hand hand;
     char signing[BM_TUNNEL_WHY_SIZE]; /* what went wrong with the last signature; "": nothing */
     _Atomic bool pss_is_odd; /* the TPM's RSA-PSS is none that TLS takes */
     pthread_mutex_t lock; /* of what follows: sessions come in both threads */
@@ -41,34 +40,12 @@ struct bm_tunnel_session {
     SSL *ssl;
     bm_tunnel_tls *tls;
     bool may_sign;
-    bool asked; /* the server asked for our certificate */
+    bool asked;   /* the server asked for our certificate */
+    bool limited; /* to TLS 1.2 */
     char failure[BM_TUNNEL_WHY_SIZE];
 };
 
-static bm_result openssl_failure(const char *what)
-{
-    unsigned long error = ERR_get_error();
-    const char *reason = error != 0 ? ERR_reason_error_string(error) : NULL;
-
-    ERR_clear_error();
-    return bm_failf(BM_E_IO, "%s (%s)", what, reason != NULL ? reason : "no reason given");
-}
-
-/* TLS wants RSA-PSS with a salt as long as the digest (RFC 8446, 4.2.3); a TPM may make it as long as it can (TPM 2.0 Part 1, B.7). */
-static bool is_pss_of_tls(const bm_tunnel_tls *tls, bm_hash_alg hash, const bm_digest *digest, const bm_buf *signature)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(tls->library.ctx, X509_get0_pubkey(tls->leaf), BM_TUNNEL_KEY_QUERY);
-    const EVP_MD *md = hash == BM_HASH_SHA256 ? EVP_sha256() : hash == BM_HASH_SHA384 ? EVP_sha384() : EVP_sha512();
-    bool good = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1 &&
-                EVP_PKEY_verify(ctx, signature->data, signature->size, digest->bytes, digest->size) == 1;
-
-    EVP_PKEY_CTX_free(ctx);
-    ERR_clear_error();
-    return good;
-}
-
-static BM_RESULT ask_signer(const bm_tunnel_tls *tls, const bm_tunnel_wish *wish, bm_buf *signature)
+static BM_RESULT ask_signer(const bm_tunnel_tls *tls, const bm_tls_wish *wish, bm_buf *signature)
 {
     BM_AUTO_BUF ask = BM_BUF_EMPTY;
     BM_AUTO_BUF reply = BM_BUF_EMPTY;
@@ -78,18 +55,18 @@ static BM_RESULT ask_signer(const bm_tunnel_tls *tls, const bm_tunnel_wish *wish
     return bm_tunnel_message_parse_bytes(bm_buf_view(&reply), signature);
 }
 
-/* The hand of the key (tunnel_key.h). */
-static bool sign(void *context, bm_tunnel_scheme scheme, bm_hash_alg hash, const bm_digest *digest, bm_buf *signature)
+/* The hand of the key (tls_key.h). */
+static bool sign(void *context, bm_tls_scheme scheme, bm_hash_alg hash, const bm_digest *digest, bm_buf *signature)
 {
     bm_tunnel_tls *tls = context;
-    bm_tunnel_wish wish = tls->wish;
+    bm_tls_wish wish = tls->wish;
     bm_result result;
 
     wish.scheme = scheme;
     wish.hash = hash;
     wish.digest = *digest;
     result = ask_signer(tls, &wish, signature);
-    if (result.code == BM_OK && scheme == BM_TUNNEL_PSS && !is_pss_of_tls(tls, hash, digest, signature)) {
+    if (result.code == BM_OK && scheme == BM_TLS_PSS && !bm_tls_use_is_pss(tls->library.ctx, tls->leaf, hash, digest, signature)) {
         tls->pss_is_odd = true;
         result = bm_fail(BM_E_TPM, "the TPM's RSA-PSS signatures are none that TLS 1.3 takes: from now on it is TLS 1.2 with this key; an ECC key "
                                    "('birthmark enroll --renew --key ecc256') has both");
@@ -155,7 +132,8 @@ static bool configure(SSL_CTX *ctx)
 {
     char algorithms[] = ALGORITHMS; /* the macro wants it writable */
 
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    /* The order of the algorithms for our signature is ours, not the server's: that is what the "server preference" of a client means to OpenSSL. */
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
@@ -166,99 +144,29 @@ static bool configure(SSL_CTX *ctx)
            SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
 }
 
-static X509 *next_certificate(const bm_tunnel_tls *tls, BIO *pem)
-{
-    X509 *certificate = X509_new_ex(tls->library.ctx, BM_TUNNEL_KEY_QUERY);
-
-    /* On failure it frees the certificate and sets it to NULL, or does neither. */
-    if (certificate != NULL && PEM_read_bio_X509(pem, &certificate, NULL, NULL) == NULL) {
-        X509_free(certificate);
-        certificate = NULL;
-    }
-    ERR_clear_error();
-    return certificate;
-}
-
-static BIO *reader(const bm_buf *text)
-{
-    return BIO_new_mem_buf(text->size > 0 ? (const void *)text->data : "", text->size <= INT_MAX ? (int)text->size : 0);
-}
-
-static BM_RESULT use_anchors(bm_tunnel_tls *tls, const bm_buf *pem)
-{
-    BIO *in = reader(pem);
-    X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
-    unsigned count = 0;
-    X509 *anchor;
-
-    while (in != NULL && (anchor = next_certificate(tls, in)) != NULL) {
-        count += X509_STORE_add_cert(store, anchor) == 1 ? 1 : 0;
-        X509_free(anchor);
-    }
-    BIO_free(in);
-    BM_CHECK(count > 0, BM_E_IO, "the file of --ca has no certificate in PEM: give the one that verifies the server");
-    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-    return bm_ok();
-}
-
-static BM_RESULT use_chain(const bm_tunnel_tls *tls, const bm_buf *pem)
-{
-    BIO *in = reader(pem);
-    unsigned count = 0;
-    X509 *certificate = NULL;
-
-    while (in != NULL && count++ < CHAIN_MAX && (certificate = next_certificate(tls, in)) != NULL)
-        /* The server has the roots that it trusts. */
-        if (X509_self_signed(certificate, 0) == 1 || SSL_CTX_add0_chain_cert(tls->ctx, certificate) != 1)
-            X509_free(certificate);
-    BIO_free(in);
-    ERR_clear_error();
-    return bm_ok();
-}
-
-/* The public key of the certificate, and what names it to the signer. */
-static BM_RESULT take_key(bm_tunnel_tls *tls, bm_pubkey *key)
-{
-    unsigned char *der = NULL;
-    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(tls->leaf), &der);
-    bm_result result = bm_fail(BM_E_IO, "device.crt has no key");
-
-    if (size > 0)
-        result = bm_pubkey_parse_spki(bm_bytes_of(der, (size_t)size), key);
-    OPENSSL_free(der);
-    if (result.code != BM_OK || (key->type != BM_KEY_ECC256 && key->type != BM_KEY_ECC384 && !bm_pubkey_is_rsa(key->type)))
-        return bm_fail(BM_E_IO, "device.crt has a key of a kind that is no identity key: run 'birthmark enroll'");
-    return bm_pubkey_spki_sha256(key, tls->wish.key);
-}
-
 static BM_RESULT use_identity(bm_tunnel_tls *tls, const bm_tunnel_files *files)
 {
-    BIO *in = reader(&files->certificate);
     bm_pubkey key;
 
-    tls->leaf = in != NULL ? next_certificate(tls, in) : NULL;
-    BIO_free(in);
-    BM_CHECK(tls->leaf != NULL, BM_E_IO, "device.crt is no certificate in PEM: run 'birthmark enroll'");
-    BM_TRY(take_key(tls, &key));
-    tls->hand = (bm_tunnel_key_hand){.sign = sign, .context = tls};
+    BM_TRY(bm_tls_use_read(tls->library.ctx, &files->certificate, &tls->leaf, &key));
+    BM_TRY(bm_pubkey_spki_sha256(&key, tls->wish.key));
+    tls->hand = (bm_tls_key_hand){.sign = sign, .context = tls};
     tls->wish.handle = files->handle;
-    BM_TRY(bm_tunnel_key_new(tls->library.ctx, &key, &tls->hand, &tls->key));
-    if (SSL_CTX_use_certificate(tls->ctx, tls->leaf) != 1 || SSL_CTX_use_PrivateKey(tls->ctx, tls->key) != 1)
-        return openssl_failure("device.crt cannot be used");
-    return use_chain(tls, &files->chain);
+    BM_TRY(bm_tls_key_new(tls->library.ctx, &key, &tls->hand, &tls->key));
+    return bm_tls_use_identity(tls->library.ctx, tls->ctx, tls->leaf, tls->key, &files->chain);
 }
 
 static BM_RESULT fill(bm_tunnel_tls *tls, const bm_tunnel_files *files)
 {
-    BM_TRY(bm_tunnel_key_open(&tls->library));
-    tls->ctx = SSL_CTX_new_ex(tls->library.ctx, BM_TUNNEL_KEY_QUERY, TLS_client_method());
+    BM_TRY(bm_tls_key_open(&tls->library));
+    tls->ctx = SSL_CTX_new_ex(tls->library.ctx, BM_TLS_KEY_QUERY, TLS_client_method());
     if (tls->ctx == NULL || !configure(tls->ctx))
-        return openssl_failure("TLS cannot be set up");
-    BM_TRY(use_anchors(tls, &files->ca));
+        return bm_tls_use_failure("TLS cannot be set up");
+    BM_TRY(bm_tls_use_anchors(tls->library.ctx, tls->ctx, &files->ca));
     return use_identity(tls, files);
 }
 
-BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, bm_tunnel_tls **tls)
+BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, const bm_tunnel_tls *before, bm_tunnel_tls **tls)
 {
     bm_tunnel_tls *made = calloc(1, sizeof(*made));
     bm_address address;
@@ -266,6 +174,7 @@ BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, cons
 
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     *made = (bm_tunnel_tls){.uses = 1, .name = name, .signer = signer};
+    made->pss_is_odd = before != NULL && before->pss_is_odd;
     made->name_is_address = bm_address_parse(bm_bytes_str(name), &address).code == BM_OK;
     (void)pthread_mutex_init(&made->lock, NULL);
     result = fill(made, files);
@@ -292,7 +201,7 @@ void bm_tunnel_tls_unref(bm_tunnel_tls *tls)
     SSL_CTX_free(tls->ctx);
     EVP_PKEY_free(tls->key);
     X509_free(tls->leaf);
-    bm_tunnel_key_close(&tls->library);
+    bm_tls_key_close(&tls->library);
     (void)pthread_mutex_destroy(&tls->lock);
     free(tls);
 }
@@ -320,7 +229,9 @@ BM_RESULT bm_tunnel_session_new(bm_tunnel_tls *tls, int fd, bm_tunnel_session **
         made->tls = bm_tunnel_tls_ref(tls);
     }
     good = made != NULL && made->ssl != NULL && SSL_set_fd(made->ssl, fd) == 1 && SSL_set_app_data(made->ssl, made) == 1 && expect(tls, made->ssl);
-    if (good && tls->pss_is_odd)
+    if (good)
+        made->limited = tls->pss_is_odd;
+    if (good && made->limited)
         good = SSL_set_max_proto_version(made->ssl, TLS1_2_VERSION) == 1 && SSL_set1_client_sigalgs_list(made->ssl, algorithms) == 1;
     if (good && ticket != NULL)
         (void)SSL_set_session(made->ssl, ticket);
@@ -360,7 +271,7 @@ static bm_tunnel_step step_of(bm_tunnel_session *session, int rc)
         return BM_TUNNEL_WANTS_KEY;
     if (error == SSL_ERROR_ZERO_RETURN)
         return BM_TUNNEL_CLOSED;
-    bm_tunnel_why_of_openssl(session->ssl, error, session->tls->name, session->asked, session->failure);
+    bm_tunnel_why_of_openssl(session->ssl, error, session->tls->name, session->asked, session->limited, session->failure);
     ERR_clear_error();
     return BM_TUNNEL_BROKEN;
 }

@@ -24,9 +24,9 @@ typedef enum {
 
 /*
  * An identity from its files, for a server that must prove this name (or IP address); the signatures come from the helper, which must outlive it.
- * BM_E_IO: the files are no identity, or do not belong together; BM_E_INTERNAL.
+ * What is known of the TPM is taken over from the identity `before` (NULL: none). BM_E_IO: the files are no identity, or do not belong together; BM_E_INTERNAL.
  */
-BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, bm_tunnel_tls **tls);
+BM_RESULT bm_tunnel_tls_new(const bm_tunnel_files *files, const char *name, const bm_tunnel_helper *signer, const bm_tunnel_tls *before, bm_tunnel_tls **tls);
 
 /* One more who uses it; and one less (NULL is fine): the last frees it. In the thread of the event loop. */
 bm_tunnel_tls *bm_tunnel_tls_ref(bm_tunnel_tls *tls);

@@ -41,13 +41,16 @@ static bool is_about_certificate(int alert)
            alert == SSL_AD_CERTIFICATE_REQUIRED || alert == SSL_AD_DECRYPT_ERROR;
 }
 
-static void of_alert(int alert, bool asked, char why[BM_TUNNEL_WHY_SIZE])
+static void of_alert(int alert, bool asked, bool limited, char why[BM_TUNNEL_WHY_SIZE])
 {
     const char *text = SSL_alert_desc_string_long(alert);
 
     if (is_about_certificate(alert))
         (void)snprintf(why, BM_TUNNEL_WHY_SIZE,
                        "the server refused our certificate (%s): check that it trusts the identity CA, and 'birthmark show' for the dates", text);
+    else if (limited && (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE))
+        (void)snprintf(why, BM_TUNNEL_WHY_SIZE, "the server takes TLS 1.3 alone (%s), for which this TPM's RSA-PSS signatures are no good: use an ECC key "
+                                                "('birthmark enroll --renew --key ecc256'), or let the server take TLS 1.2", text);
     else if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
         (void)snprintf(why, BM_TUNNEL_WHY_SIZE, "the server and we have no way in common (%s): it must take TLS 1.2 or 1.3 with ECDHE%s", text,
                        asked ? ", and this device's kind of key" : "");
@@ -55,7 +58,7 @@ static void of_alert(int alert, bool asked, char why[BM_TUNNEL_WHY_SIZE])
         (void)snprintf(why, BM_TUNNEL_WHY_SIZE, "the server ended the connection (%s): look at its log", text);
 }
 
-void bm_tunnel_why_of_openssl(const SSL *ssl, int error, const char *name, bool asked, char why[BM_TUNNEL_WHY_SIZE])
+void bm_tunnel_why_of_openssl(const SSL *ssl, int error, const char *name, bool asked, bool limited, char why[BM_TUNNEL_WHY_SIZE])
 {
     int cause = errno;
     long verdict = SSL_get_verify_result(ssl);
@@ -65,7 +68,7 @@ void bm_tunnel_why_of_openssl(const SSL *ssl, int error, const char *name, bool 
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK)
         of_verification(verdict, name, why);
     else if (reason > ALERT_FIRST && reason <= ALERT_FIRST + UINT8_MAX)
-        of_alert(reason - ALERT_FIRST, asked, why);
+        of_alert(reason - ALERT_FIRST, asked, limited, why);
     else if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         (void)snprintf(why, BM_TUNNEL_WHY_SIZE, "the connection ended without a goodbye (close_notify), so something may be missing at its end");
     else if (reason == SSL_R_WRONG_VERSION_NUMBER)

@@ -13,7 +13,10 @@
 /* The sentence of a result; "" for BM_OK. */
 void bm_tunnel_why_of_result(bm_result result, char why[BM_TUNNEL_WHY_SIZE]);
 
-/* The sentence of what OpenSSL has in its queue of errors. `name` is whom the server must be; `asked`: it wanted our certificate. */
-void bm_tunnel_why_of_openssl(const SSL *ssl, int error, const char *name, bool asked, char why[BM_TUNNEL_WHY_SIZE]);
+/*
+ * The sentence of what OpenSSL has in its queue of errors. `name` is whom the server must be; `asked`: it wanted our certificate; `limited`: we take TLS 1.2
+ * alone.
+ */
+void bm_tunnel_why_of_openssl(const SSL *ssl, int error, const char *name, bool asked, bool limited, char why[BM_TUNNEL_WHY_SIZE]);
 
 #endif

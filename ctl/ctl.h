@@ -28,6 +28,9 @@ typedef enum {
     BM_OPTION_EK_PUBLIC,
     BM_OPTION_EK_SHA256,
     BM_OPTION_FROM,
+    BM_OPTION_IN,
+    BM_OPTION_OUT,
+    BM_OPTION_VALID,
     BM_OPTION_JSON,
     BM_OPTION_PEM,
     BM_OPTION_HELP,
@@ -76,10 +79,12 @@ BM_RESULT bm_ctl_device_add(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_list(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_show(const bm_ctl *ctl);
 BM_RESULT bm_ctl_device_retire(const bm_ctl *ctl);
+BM_RESULT bm_ctl_device_admit(const bm_ctl *ctl);
 BM_RESULT bm_ctl_cert_list(const bm_ctl *ctl);
 BM_RESULT bm_ctl_cert_show(const bm_ctl *ctl);
 BM_RESULT bm_ctl_log_list(const bm_ctl *ctl);
 BM_RESULT bm_ctl_log_verify(const bm_ctl *ctl);
+BM_RESULT bm_ctl_batch_command(const bm_ctl *ctl);
 BM_RESULT bm_ctl_tls_renew(const bm_ctl *ctl);
 
 #endif

@@ -138,16 +138,17 @@ BM_RESULT bm_ctl_device_show(const bm_ctl *ctl)
     return bm_ctl_output_flush();
 }
 
-/* A device that is to be retired. */
+/* A device that is to be retired, or let in. */
 typedef struct {
     const char *name;
     int64_t now;
     bm_device device;
-} retirement;
+    int64_t last_expiry;
+} named_act;
 
 static BM_RESULT retire(bm_store *store, void *context)
 {
-    retirement *r = context;
+    named_act *r = context;
 
     BM_TRY(find(store, r->name, &r->device));
     return bm_store_device_retire(store, r->device.id, r->now);
@@ -155,12 +156,40 @@ static BM_RESULT retire(bm_store *store, void *context)
 
 BM_RESULT bm_ctl_device_retire(const bm_ctl *ctl)
 {
-    retirement r = {.name = ctl->arguments[0], .now = ctl->now};
+    named_act r = {.name = ctl->arguments[0], .now = ctl->now};
     char hex[2 * BM_SHA256_SIZE + 1];
 
     BM_TRY(bm_ctl_state_change(ctl, retire, &r));
     bm_text_hex(BM_BYTES_ARRAY(r.device.ek_sha256), hex);
     printf("%s %s, EK %s\n", r.device.status == BM_DEVICE_RETIRED ? "retired before" : "retired",
            r.device.identity[0] == 0 ? "(no serial)" : r.device.identity, hex);
+    return bm_ctl_output_flush();
+}
+
+static BM_RESULT admit(bm_store *store, void *context)
+{
+    named_act *a = context;
+    bm_store_lookup found;
+
+    BM_TRY(find(store, a->name, &a->device));
+    BM_TRY(bm_store_look_up(store, a->device.ek_sha256, "", &found));
+    a->last_expiry = found.last_expiry;
+    /* Its last certificate is its admission. */
+    return a->last_expiry > a->now && a->device.status == BM_DEVICE_ACTIVE ? bm_ok() : bm_store_device_admit(store, a->device.id, a->now);
+}
+
+BM_RESULT bm_ctl_device_admit(const bm_ctl *ctl)
+{
+    named_act a = {.name = ctl->arguments[0], .now = ctl->now};
+    char hex[2 * BM_SHA256_SIZE + 1];
+    char until[BM_TIME_TEXT_SIZE];
+
+    BM_TRY(bm_ctl_state_change(ctl, admit, &a));
+    bm_text_hex(BM_BYTES_ARRAY(a.device.ek_sha256), hex);
+    bm_text_time(a.last_expiry, until);
+    printf("%s %s, EK %s", a.last_expiry > a.now ? "unchanged" : "admitted", a.device.identity[0] == 0 ? "(no serial)" : a.device.identity, hex);
+    if (a.last_expiry > a.now)
+        printf(": its last certificate is good until %s, and it may renew until then", until);
+    printf("\n");
     return bm_ctl_output_flush();
 }

@@ -133,7 +133,7 @@ static BM_RESULT keep(table *t, const device_row *device)
 static BM_RESULT read_rows(table *t, bm_ctl_csv *csv)
 {
     BM_AUTO(bm_ctl_csv_row_fini) bm_ctl_csv_row row = {0};
-    BM_AUTO(bm_ctl_progress_end) bm_ctl_progress progress = bm_ctl_progress_begin("checked", 0);
+    BM_AUTO(bm_ctl_progress_end) bm_ctl_progress progress = bm_ctl_progress_begin("rows checked", 0);
     bool found;
 
     for (;; bm_ctl_progress_tell(&progress, t->count)) {
@@ -175,7 +175,7 @@ static BM_RESULT read_table(table *t, bm_bytes text)
 static BM_RESULT put_rows(bm_store *store, void *context)
 {
     table *t = context;
-    BM_AUTO(bm_ctl_progress_end) bm_ctl_progress progress = bm_ctl_progress_begin("imported", t->count);
+    BM_AUTO(bm_ctl_progress_end) bm_ctl_progress progress = bm_ctl_progress_begin("rows imported", t->count);
 
     for (size_t i = 0; i < t->count; i++) {
         bool changed = false;

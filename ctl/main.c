@@ -1,3 +1,4 @@
+#include "crypto/memory.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 
@@ -29,12 +30,16 @@ static const bm_ctl_command commands[] = {
     {"device", "show", "SERIAL|EKHASH", "Show a device and its certificates.", 0, 0, 1, 1, bm_ctl_device_show},
     {"device", "retire", "SERIAL|EKHASH", "Retire a device for good; its serial is free for one that is added.", 0, 0, 1, 1,
      bm_ctl_device_retire},
+    {"device", "admit", "SERIAL|EKHASH", "Let a device renew whose last certificate ended too long ago for its profile.", 0, 0, 1, 1,
+     bm_ctl_device_admit},
     {"cert", "list", "[SERIAL]", "List the certificates that were issued, of all devices or of one.", BM_OPTION_BIT(JSON), 0, 0, 1,
      bm_ctl_cert_list},
     {"cert", "show", "CERTSERIAL", "Show a certificate, by its serial number in hex.", BM_OPTION_BIT(PEM), 0, 1, 1, bm_ctl_cert_show},
     {"log", "list", "", "List the log: issues, refusals, operators' acts.", BM_OPTION_BIT(FROM) | BM_OPTION_BIT(JSON), 0, 0, 0,
      bm_ctl_log_list},
     {"log", "verify", "", "Recompute the log's chain, and compare the certificates with it.", 0, 0, 0, 0, bm_ctl_log_verify},
+    {"batch", NULL, "", "Answer a directory of request files (birthmark request, birthmark accept) with one signed file.",
+     BM_OPTION_BIT(VALID) | BM_OPTION_BIT(PASSPHRASE_FILE), BM_OPTION_BIT(IN) | BM_OPTION_BIT(OUT), 0, 0, bm_ctl_batch_command},
     {"tls", "renew", "", "Make a new TLS certificate for the server's key.", BM_OPTION_BIT(TLS_NAME) | BM_OPTION_BIT(PASSPHRASE_FILE), 0,
      0, 0, bm_ctl_tls_renew},
 };
@@ -86,8 +91,10 @@ int main(int argc, char **argv)
 {
     bm_ctl ctl = {.now = (int64_t)time(NULL)};
     const bm_ctl_command *command = NULL;
-    bm_result result = bm_ctl_options_parse(argc, argv, commands, COMMAND_COUNT, &ctl, &command);
+    bm_result result;
 
+    bm_memory_watch();
+    result = bm_ctl_options_parse(argc, argv, commands, COMMAND_COUNT, &ctl, &command);
     if (result.code != BM_OK)
         return report(result);
     if (command == NULL && ctl.values[BM_OPTION_VERSION] != NULL) {

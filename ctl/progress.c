@@ -32,9 +32,9 @@ void bm_ctl_progress_tell(bm_ctl_progress *progress, size_t done)
         (void)snprintf(rest, sizeof(rest), ", about %.0f s more",
                        (double)(now - progress->began) / 1e9 * (double)(progress->of - done) / (double)done);
     if (progress->of > 0)
-        (void)fprintf(stderr, progress->in_place ? "\r%zu of %zu rows %s%s\033[K" : "%zu of %zu rows %s%s\n", done, progress->of, progress->what, rest);
+        (void)fprintf(stderr, progress->in_place ? "\r%zu of %zu %s%s\033[K" : "%zu of %zu %s%s\n", done, progress->of, progress->what, rest);
     else
-        (void)fprintf(stderr, progress->in_place ? "\r%zu rows %s\033[K" : "%zu rows %s\n", done, progress->what);
+        (void)fprintf(stderr, progress->in_place ? "\r%zu %s\033[K" : "%zu %s\n", done, progress->what);
     (void)fflush(stderr);
 }
 

@@ -15,7 +15,7 @@ typedef struct {
     int64_t next;  /* when it is time for the next line */
 } bm_ctl_progress;
 
-/* Begins: `what` is a word for what is done ("checked"), and lives as long. */
+/* Begins: `what` says what is done ("rows checked"), and lives as long. */
 bm_ctl_progress bm_ctl_progress_begin(const char *what, size_t of);
 
 /* So many are done: perhaps it is time to say so. */

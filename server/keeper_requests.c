@@ -1,9 +1,8 @@
 #include "server/keeper_requests.h"
 
 #include "crypto/memory.h"
-#include "protocol/ticket.h"
+#include "keys/grant.h"
 #include "server/message.h"
-#include "x509/issue.h"
 
 #define TBS_MAX 8192
 
@@ -26,17 +25,6 @@ void bm_keeper_requests_fini(bm_keeper *keeper)
     *keeper = (bm_keeper){0};
 }
 
-/* The ticket of some fields: key id 0 means the newest key, which is then in the fields. The caller wipes it. */
-static BM_RESULT ticket_of(bm_keeper *keeper, bm_ticket_fields *fields, uint8_t ticket[BM_TICKET_SIZE])
-{
-    BM_AUTO_BUF message = BM_BUF_EMPTY;
-
-    if (fields->key_id == 0)
-        fields->key_id = bm_keys_ticket_key_id(keeper->keys);
-    BM_TRY(bm_ticket_put_message(&message, fields));
-    return bm_keys_ticket_mac(keeper->keys, fields->key_id, bm_buf_view(&message), ticket);
-}
-
 static BM_RESULT answer_ticket(bm_keeper *keeper, bm_message *message, bm_buf *reply)
 {
     uint8_t ticket[BM_TICKET_SIZE];
@@ -44,7 +32,7 @@ static BM_RESULT answer_ticket(bm_keeper *keeper, bm_message *message, bm_buf *r
     bm_result result;
 
     BM_TRY(bm_ticket_parse_message(message->body.rest, &fields));
-    BM_TRY(ticket_of(keeper, &fields, ticket));
+    BM_TRY(bm_grant_ticket(keeper->keys, &fields, ticket));
     result = bm_message_begin(reply, BM_MSG_TICKET_REPLY, message->id);
     if (result.code == BM_OK)
         result = bm_buf_put_u32(reply, fields.key_id);
@@ -52,20 +40,6 @@ static BM_RESULT answer_ticket(bm_keeper *keeper, bm_message *message, bm_buf *r
         result = bm_buf_put(reply, BM_BYTES_ARRAY(ticket));
     bm_wipe(ticket, sizeof(ticket));
     return result;
-}
-
-/* Was this ticket made for these fields, by us, and is it not yet stale? The same answer for every reason. */
-static BM_RESULT check_ticket(bm_keeper *keeper, bm_ticket_fields *fields, bm_bytes presented, int64_t now)
-{
-    uint8_t ticket[BM_TICKET_SIZE];
-    bool same;
-
-    BM_CHECK(fields->key_id != 0, BM_E_TICKET_INVALID, NULL);
-    BM_TRY(ticket_of(keeper, fields, ticket));
-    same = bm_bytes_equal_secret(BM_BYTES_ARRAY(ticket), presented);
-    bm_wipe(ticket, sizeof(ticket));
-    BM_CHECK(same && now < fields->expires, BM_E_TICKET_INVALID, NULL);
-    return bm_ok();
 }
 
 static BM_RESULT answer_issue(bm_keeper *keeper, bm_message *message, int64_t now, bm_buf *reply)
@@ -79,9 +53,7 @@ static BM_RESULT answer_issue(bm_keeper *keeper, bm_message *message, int64_t no
     BM_TRY(bm_cursor_sized32(&message->body, TBS_MAX, &tbs));
     BM_TRY(bm_cursor_end(&message->body));
     BM_TRY(bm_ticket_parse_message(ticket_message, &fields));
-    BM_TRY(check_ticket(keeper, &fields, presented, now));
-    BM_TRY(bm_issue_check_tbs(tbs, &keeper->ca, keeper->alg, fields.ik_spki));
-    BM_TRY(bm_keys_sign(keeper->keys, tbs, &signature));
+    BM_TRY(bm_grant_sign(keeper->keys, &keeper->ca, &fields, presented, tbs, now, &signature));
     BM_TRY(bm_message_begin(reply, BM_MSG_ISSUE_REPLY, message->id));
     return bm_buf_put_sized32(reply, bm_buf_view(&signature));
 }

@@ -103,6 +103,7 @@ BM_RESULT bm_message_put_found(bm_buf *out, const bm_store_lookup *found, bm_byt
     BM_TRY(bm_buf_put_u64(out, (uint64_t)device->changed));
     BM_TRY(bm_buf_put_u8(out, (uint8_t)found->claim));
     BM_TRY(bm_buf_put_u64(out, found->anchors_epoch));
+    BM_TRY(bm_buf_put_u64(out, (uint64_t)found->last_expiry));
     return bm_buf_put_sized32(out, certificate);
 }
 
@@ -158,6 +159,8 @@ BM_RESULT bm_message_take_found(bm_message *message, bm_store_lookup *found, bm_
     BM_TRY(take_small(body, BM_CLAIM_TAKEN, &claim));
     taken.claim = (bm_claim)claim;
     BM_TRY(bm_cursor_u64(body, &taken.anchors_epoch));
+    BM_TRY(take_i64(body, &taken.last_expiry));
+    BM_CHECK(taken.last_expiry >= 0, BM_E_MALFORMED, "a time in a message is before 1970");
     BM_TRY(bm_cursor_sized32(body, BM_MESSAGE_MAX, &der));
     BM_TRY(bm_cursor_end(body));
     *found = taken;

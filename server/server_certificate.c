@@ -1,31 +1,22 @@
 #include "server/server_certificate.h"
 
-#include "crypto/random.h"
+#include "protocol/certify.h"
 #include "server/server_anchors.h"
 #include "server/server_exchange.h"
-
-#define CLOCK_SKEW 60 /* seconds before now at which a certificate begins, for devices whose clocks are behind */
 
 /* Replies with a certificate that is on disk: this call's, or the one that an earlier call of the same id got. */
 static BM_RESULT reply_with(bm_server_exchange *exchange, bm_bytes der, const char *event)
 {
-    BM_AUTO(bm_reply_certificate_fini) bm_reply_certificate reply = {0};
+    const bm_server *server = exchange->server;
     BM_AUTO_BUF body = BM_BUF_EMPTY;
     char ek[BM_LOG_EK_SIZE], serial[2 * BM_SERIAL_SIZE + 1], until[BM_TIME_TEXT_SIZE];
     bm_issued issued;
 
-    BM_TRY(bm_result_as(bm_issue_parse(der, &issued), BM_E_INTERNAL));
-    BM_CHECK(issued.serial.size <= BM_SERIAL_SIZE, BM_E_INTERNAL, "a serial is too long");
-    BM_TRY(bm_buf_put(&reply.certificate, der));
-    for (size_t i = 0; i < exchange->server->chain_count; i++, reply.chain_count++)
-        BM_TRY(bm_buf_put(&reply.chain[i], bm_buf_view(&exchange->server->chain[i])));
-    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(exchange->identity), (uint8_t *)reply.device, sizeof(reply.device)));
-    reply.renew_after = issued.not_before + (issued.not_after - issued.not_before) / 3 * 2;
-    BM_TRY(bm_reply_certificate_put(&reply, &body));
+    BM_TRY(bm_certify_put_reply(der, server->chain, server->chain_count, exchange->identity, &body, &issued));
     bm_log_ek(exchange->subject.ek_sha256, ek);
     bm_text_hex(issued.serial, serial);
     bm_text_time(issued.not_after, until);
-    bm_log_line(&exchange->server->log, "%s device=%s serial=%s ek=%s profile=%s until=%s from=%s", event, exchange->identity, serial, ek,
+    bm_log_line(&server->log, "%s device=%s serial=%s ek=%s profile=%s until=%s from=%s", event, exchange->identity, serial, ek,
                 exchange->profile->name, until, bm_server_http_client(exchange->connection));
     bm_server_exchange_finish(exchange, bm_buf_view(&body));
     return bm_ok();
@@ -77,25 +68,13 @@ static BM_RESULT on_signature(bm_server_exchange *exchange, bm_message *message)
 
 static BM_RESULT put_tbs(bm_server_exchange *exchange)
 {
-    BM_AUTO_BUF subject = BM_BUF_EMPTY;
-    bm_issue_fields *issue = &exchange->issue;
-    bm_result result;
-
-    BM_TRY(bm_profile_put_subject(&subject, exchange->profile, exchange->identity, exchange->subject.ek_sha256));
-    BM_TRY(bm_random(issue->serial, sizeof(issue->serial)));
-    bm_issue_serial(issue->serial);
-    issue->subject = bm_buf_view(&subject);
-    issue->key = &exchange->subject.ik.key;
-    issue->not_before = exchange->now - CLOCK_SKEW;
-    if (issue->not_before < exchange->server->ca.not_before)
-        issue->not_before = exchange->server->ca.not_before;
-    issue->not_after = exchange->now + exchange->profile->validity;
-    if (issue->not_after > exchange->server->ca.not_after)
-        issue->not_after = exchange->server->ca.not_after;
-    result = issue->not_after > exchange->now ? bm_issue_put_tbs(&exchange->tbs, &exchange->server->ca, exchange->server->alg, issue)
-                                              : bm_fail(BM_E_INTERNAL, "the CA certificate has expired; make or bring in a new one");
-    issue->subject = (bm_bytes){0};
-    return result;
+    return bm_certify_put_tbs(&(bm_certify_options){.ca = &exchange->server->ca,
+                                                    .profile = exchange->profile,
+                                                    .identity = exchange->identity,
+                                                    .ek_sha256 = exchange->subject.ek_sha256,
+                                                    .key = &exchange->subject.ik.key,
+                                                    .now = exchange->now},
+                              &exchange->tbs, &exchange->issue);
 }
 
 static BM_RESULT issue(bm_server_exchange *exchange)

@@ -183,10 +183,13 @@ static BM_RESULT decide(bm_server_exchange *exchange)
         .in_inventory = device->in_inventory,
         .retired = device->status == BM_DEVICE_RETIRED,
         .claim_taken = exchange->found.claim == BM_CLAIM_TAKEN,
+        .last_expiry = exchange->found.last_expiry,
+        .admitted = device->changed,
     };
 
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(device->identity), (uint8_t *)record.identity, sizeof(record.identity)));
     BM_TRY(bm_verdict_decide(&exchange->subject, exchange->profile, &record, exchange->identity));
+    BM_TRY(bm_verdict_renewal(exchange->profile, &record, exchange->now));
     return exchange->decided(exchange);
 }
 

@@ -139,6 +139,11 @@ BM_RESULT bm_store_device_retire(bm_store *store, int64_t id, int64_t now)
     return store->ops->device_retire(store, id, now);
 }
 
+BM_RESULT bm_store_device_admit(bm_store *store, int64_t id, int64_t now)
+{
+    return store->ops->device_admit(store, id, now);
+}
+
 BM_RESULT bm_store_device_find(bm_store *store, const char *name, bm_device *device)
 {
     return store->ops->device_find(store, name, device);

@@ -40,6 +40,7 @@ typedef struct {
     bm_device device;
     bm_claim claim;
     uint64_t anchors_epoch; /* grows whenever the trust anchors or the vendors' CRLs change */
+    int64_t last_expiry;    /* when the last of the device's certificates ends, or ended; 0: it never had one */
 } bm_store_lookup;
 
 /* A certificate to record, and as it is listed. Views belong to the caller, or to the row's owner (see each call). */
@@ -190,6 +191,8 @@ BM_RESULT bm_store_crl_list(bm_store *store, bm_store_crl_row row, void *context
 BM_RESULT bm_store_device_add(bm_store *store, const uint8_t ek_sha256[BM_SHA256_SIZE], const char *identity, int64_t now, bool *changed);
 /* Retires a device for good: its EK gets nothing any more; its identity is free for a device that an operator adds. Again is no error. BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_device_retire(bm_store *store, int64_t id, int64_t now);
+/* Lets a device in whose certificates have all ended, whatever its profile says of renewals: `changed` of the device becomes `now`. BM_E_STORE_NOT_FOUND; BM_E_DEVICE_RETIRED. */
+BM_RESULT bm_store_device_admit(bm_store *store, int64_t id, int64_t now);
 /* By identity (the active one before retired ones) or by EK hash in hex (a prefix of 8 digits or more, if it is the only one). A whole hash is the EK's before it is an identity; BM_E_STORE_NOT_FOUND, BM_E_STORE_CONFLICT (more than one may be meant). */
 BM_RESULT bm_store_device_find(bm_store *store, const char *name, bm_device *device);
 BM_RESULT bm_store_device_list(bm_store *store, bm_store_device_row row, void *context);

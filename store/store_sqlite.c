@@ -272,6 +272,7 @@ static const bm_store_ops sqlite_ops = {
     .revoked_list = bm_store_sqlite_crl_revoked,
     .device_add = bm_store_sqlite_device_add,
     .device_retire = bm_store_sqlite_device_retire,
+    .device_admit = bm_store_sqlite_device_admit,
     .device_find = bm_store_sqlite_device_find,
     .device_list = bm_store_sqlite_device_list,
     .certificate_list = bm_store_sqlite_certificate_list,

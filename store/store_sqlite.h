@@ -58,6 +58,7 @@ BM_RESULT bm_store_sqlite_crl_list(bm_store *store, bm_store_crl_row row, void *
 BM_RESULT bm_store_sqlite_crl_revoked(bm_store *store, bm_store_revoked_row row, void *context);
 BM_RESULT bm_store_sqlite_device_add(bm_store *store, const uint8_t *ek_sha256, const char *identity, int64_t now, bool *changed);
 BM_RESULT bm_store_sqlite_device_retire(bm_store *store, int64_t id, int64_t now);
+BM_RESULT bm_store_sqlite_device_admit(bm_store *store, int64_t id, int64_t now);
 BM_RESULT bm_store_sqlite_device_find(bm_store *store, const char *name, bm_device *device);
 BM_RESULT bm_store_sqlite_device_list(bm_store *store, bm_store_device_row row, void *context);
 BM_RESULT bm_store_sqlite_certificate_list(bm_store *store, const char *identity, bm_store_certificate_row row, void *context);

@@ -95,6 +95,18 @@ static BM_RESULT claim_of(bm_query_pool *pool, const bm_store_lookup *found, con
     return bm_ok();
 }
 
+/* When the last certificate of the device that was found ends. */
+static BM_RESULT last_expiry_of(bm_query_pool *pool, const bm_store_lookup *found, int64_t *last_expiry)
+{
+    BM_AUTO_QUERY query = bm_query_begin(pool, BM_SQL_DEVICE_LAST_EXPIRY);
+    bool any;
+
+    bm_query_int(&query, found->device.id);
+    BM_TRY(bm_query_row(&query, &any));
+    *last_expiry = any ? bm_query_get_int(&query, 0) : 0;
+    return bm_ok();
+}
+
 BM_RESULT bm_store_sqlite_device_look_up(bm_store *store, const uint8_t *ek_sha256, const char *identity, bm_store_lookup *found)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
@@ -102,6 +114,8 @@ BM_RESULT bm_store_sqlite_device_look_up(bm_store *store, const uint8_t *ek_sha2
 
     BM_TRY(bm_store_sqlite_device_by_ek(pool, ek_sha256, &answer.known, &answer.device));
     BM_TRY(claim_of(pool, &answer, ek_sha256, identity, &answer.claim));
+    if (answer.known)
+        BM_TRY(last_expiry_of(pool, &answer, &answer.last_expiry));
     BM_TRY(bm_store_sqlite_anchor_epoch(store, &answer.anchors_epoch));
     *found = answer;
     return bm_ok();
@@ -207,6 +221,18 @@ BM_RESULT bm_store_sqlite_device_retire(bm_store *store, int64_t id, int64_t now
         return bm_ok();
     BM_TRY(touch(pool, BM_SQL_DEVICE_RETIRE, id, now));
     return log_act(pool, "retire device", &device, now);
+}
+
+BM_RESULT bm_store_sqlite_device_admit(bm_store *store, int64_t id, int64_t now)
+{
+    bm_query_pool *pool = bm_store_sqlite_pool(store);
+    bm_device device = {0};
+
+    BM_TRY(bm_store_sqlite_in_transaction(pool));
+    BM_TRY(device_by_id(pool, id, &device));
+    BM_CHECK(device.status == BM_DEVICE_ACTIVE, BM_E_DEVICE_RETIRED, "a retired device stays so: its EK gets nothing any more");
+    BM_TRY(touch(pool, BM_SQL_DEVICE_ADMIT, id, now));
+    return log_act(pool, "admit device", &device, now);
 }
 
 static BM_RESULT find_by_identity(bm_query_pool *pool, const char *name, bool *found, bm_device *device)

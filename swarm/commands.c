@@ -3,6 +3,7 @@
 #include "program/interrupt.h"
 #include "swarm/maker.h"
 #include "swarm/progress.h"
+#include "swarm/requests.h"
 #include "swarm/run.h"
 #include "x509/walk.h"
 
@@ -128,5 +129,7 @@ BM_RESULT bm_swarm_commands_run(const bm_swarm_options *options)
     BM_TRY(fill(options, &fleet));
     if (options->command == BM_SWARM_COMMAND_INVENTORY)
         return write_inventory(options, &fleet);
+    if (options->command == BM_SWARM_COMMAND_REQUESTS)
+        return bm_swarm_requests_write(options, &fleet);
     return options->command == BM_SWARM_COMMAND_RUN ? run(options, &fleet) : bm_ok();
 }

@@ -16,6 +16,8 @@ static const char help[] =
     "      write the certificate of the fleet's TPM vendor, for 'birthmarkctl trust add'\n"
     "  birthmark-swarm inventory --devices N [--fleet FILE] [--ek TYPE] [--ik TYPE] [--out FILE]\n"
     "      write the devices as a table, for 'birthmarkctl device import'\n"
+    "  birthmark-swarm requests --devices N --out DIR [--answers FILE] [--fleet FILE] [--ek TYPE] [--ik TYPE] [--profile NAME] [--bad P%]\n"
+    "      write the request files of the first trip, or of the second from the answers to the first, for 'birthmarkctl batch'\n"
     "  birthmark-swarm make --devices N [--fleet FILE] [--ek TYPE] [--ik TYPE]\n"
     "      make devices, and do nothing else\n"
     "  birthmark-swarm --help | --version\n"
@@ -34,7 +36,8 @@ static const char help[] =
     "  --tries N           how often a device tries one call (30)\n"
     "  --held FILE         keep every certificate, a line of hex each\n"
     "  --watch PID         birthmarkd's monitor here: also say the CPU time of its processes\n"
-    "  --out FILE          write there, not to standard output\n"
+    "  --out FILE          write there, not to standard output; of 'requests': the directory for the files\n"
+    "  --answers FILE      the answers that 'birthmarkctl batch' gave to the first requests; taken as they are\n"
     "  --json              print the figures as one JSON object\n"
     "  --quiet             no progress\n"
     "\n"
@@ -44,7 +47,7 @@ static const char help[] =
 
 typedef enum {
     O_SERVER = 256, O_CA, O_DEVICES, O_CONCURRENCY, O_EK, O_IK, O_FLEET, O_PREFIX, O_PROFILE, O_BAD, O_RECONNECT, O_TRIES, O_HELD, O_WATCH,
-    O_OUT, O_JSON, O_QUIET, O_HELP, O_VERSION
+    O_OUT, O_ANSWERS, O_JSON, O_QUIET, O_HELP, O_VERSION
 } option_id;
 
 static const struct option known[] = {
@@ -63,6 +66,7 @@ static const struct option known[] = {
     {"held", required_argument, NULL, O_HELD},
     {"watch", required_argument, NULL, O_WATCH},
     {"out", required_argument, NULL, O_OUT},
+    {"answers", required_argument, NULL, O_ANSWERS},
     {"json", no_argument, NULL, O_JSON},
     {"quiet", no_argument, NULL, O_QUIET},
     {"help", no_argument, NULL, O_HELP},
@@ -155,6 +159,7 @@ static bool take_plain(int id, const char *value, bm_swarm_options *options)
     case O_FLEET: options->fleet = value; return true;
     case O_HELD: options->held = value; return true;
     case O_OUT: options->out = value; return true;
+    case O_ANSWERS: options->answers = value; return true;
     case O_RECONNECT: options->reconnect = true; return true;
     case O_JSON: options->json = true; return true;
     case O_QUIET: options->quiet = true; return true;
@@ -198,7 +203,7 @@ static bool take_command(const char *word, bm_swarm_command *command)
     static const struct {
         const char *word;
         bm_swarm_command command;
-    } commands[] = {{"make", BM_SWARM_COMMAND_MAKE}, {"vendor", BM_SWARM_COMMAND_VENDOR}, {"inventory", BM_SWARM_COMMAND_INVENTORY}, {"help", BM_SWARM_COMMAND_HELP}};
+    } commands[] = {{"make", BM_SWARM_COMMAND_MAKE}, {"vendor", BM_SWARM_COMMAND_VENDOR}, {"inventory", BM_SWARM_COMMAND_INVENTORY}, {"requests", BM_SWARM_COMMAND_REQUESTS}, {"help", BM_SWARM_COMMAND_HELP}};
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(word, commands[i].word) == 0) {
@@ -230,6 +235,7 @@ static BM_RESULT take_options(int argc, char **argv, bm_swarm_options *options)
 
 static BM_RESULT check(const bm_swarm_options *options)
 {
+    BM_CHECK(options->command != BM_SWARM_COMMAND_REQUESTS || options->out != NULL, BM_E_USAGE, "--out is missing: give the directory for the files");
     if (options->command != BM_SWARM_COMMAND_RUN)
         return bm_ok();
     BM_CHECK(options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");

@@ -10,7 +10,7 @@
 #define BM_SWARM_CONCURRENCY_MAX 100000
 
 /* What to do. */
-typedef enum { BM_SWARM_COMMAND_RUN, BM_SWARM_COMMAND_MAKE, BM_SWARM_COMMAND_VENDOR, BM_SWARM_COMMAND_INVENTORY, BM_SWARM_COMMAND_HELP, BM_SWARM_COMMAND_VERSION } bm_swarm_command;
+typedef enum { BM_SWARM_COMMAND_RUN, BM_SWARM_COMMAND_MAKE, BM_SWARM_COMMAND_VENDOR, BM_SWARM_COMMAND_INVENTORY, BM_SWARM_COMMAND_REQUESTS, BM_SWARM_COMMAND_HELP, BM_SWARM_COMMAND_VERSION } bm_swarm_command;
 
 /* The options; strings are the command line's. */
 typedef struct {
@@ -21,7 +21,8 @@ typedef struct {
     const char *ca;
     const char *profile; /* "": the server's default */
     const char *held;    /* NULL: not kept */
-    const char *out;     /* NULL: standard output */
+    const char *out;     /* NULL: standard output; a directory for request files */
+    const char *answers; /* to the first requests; NULL: those are written */
     uint64_t devices;
     uint64_t concurrency;
     uint64_t tries;

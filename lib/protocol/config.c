@@ -8,12 +8,13 @@
 #define LINE_MAX_SIZE 190 /* inih cuts lines at 200 and goes on: refused before that */
 #define DAY 86400
 #define TICKET_LIFETIME_MAX 3600
+#define OFFLINE_TICKET_LIFETIME_MAX (INT64_C(30) * DAY)
 
 /* Keys of a profile, to know which were given. */
-typedef enum { KEY_TRUST, KEY_CLASSES, KEY_IK_KEYS, KEY_IDENTITY, KEY_SUBJECT, KEY_VALIDITY, KEY_TICKET_LIFETIME, KEY_COUNT } profile_key;
+typedef enum { KEY_TRUST, KEY_CLASSES, KEY_IK_KEYS, KEY_IDENTITY, KEY_SUBJECT, KEY_VALIDITY, KEY_TICKET_LIFETIME, KEY_OFFLINE_TICKET_LIFETIME, KEY_RENEW_EXPIRED, KEY_COUNT } profile_key;
 
-static const char *const profile_keys[KEY_COUNT] = {"trust",   "classes",  "ik_keys",        "identity",
-                                                    "subject", "validity", "ticket_lifetime"};
+static const char *const profile_keys[KEY_COUNT] = {"trust",   "classes",  "ik_keys",         "identity",
+                                                    "subject", "validity", "ticket_lifetime", "offline_ticket_lifetime", "renew_expired"};
 
 /* What the handler of inih works on. */
 typedef struct {
@@ -111,6 +112,28 @@ static BM_RESULT set_duration(bm_bytes value, int64_t max, const char *reason, i
     return bm_ok();
 }
 
+/* 0, without a unit, says that there is none. */
+static BM_RESULT set_offline_lifetime(bm_bytes value, bm_profile *profile)
+{
+    if (bm_bytes_equal(value, bm_bytes_str("0"))) {
+        profile->offline_ticket_lifetime = 0;
+        return bm_ok();
+    }
+    return set_duration(value, OFFLINE_TICKET_LIFETIME_MAX, "offline_ticket_lifetime is a duration as 7d, at most 30d, or 0",
+                        &profile->offline_ticket_lifetime);
+}
+
+/* Until when a device may renew whose last certificate has ended. */
+static BM_RESULT set_renew_expired(bm_bytes value, bm_profile *profile)
+{
+    profile->lapses = !bm_bytes_equal(value, bm_bytes_str("always"));
+    profile->renew_expired = 0;
+    if (!profile->lapses || bm_bytes_equal(value, bm_bytes_str("never")))
+        return bm_ok();
+    return set_duration(value, INT64_C(100) * 365 * DAY, "renew_expired is always, never, or a duration as 30d, at most 100y",
+                        &profile->renew_expired);
+}
+
 static BM_RESULT set_profile_key(profile_key key, bm_bytes value, bm_profile *profile)
 {
     switch (key) {
@@ -128,6 +151,10 @@ static BM_RESULT set_profile_key(profile_key key, bm_bytes value, bm_profile *pr
         return set_duration(value, INT64_C(100) * 365 * DAY, "validity is a duration as 365d, at most 100y", &profile->validity);
     case KEY_TICKET_LIFETIME:
         return set_duration(value, TICKET_LIFETIME_MAX, "ticket_lifetime is a duration as 5m, at most 1h", &profile->ticket_lifetime);
+    case KEY_OFFLINE_TICKET_LIFETIME:
+        return set_offline_lifetime(value, profile);
+    case KEY_RENEW_EXPIRED:
+        return set_renew_expired(value, profile);
     case KEY_COUNT:
         break;
     }
@@ -187,7 +214,7 @@ static BM_RESULT set_key(parser *p, const char *section, const char *key, bm_byt
     BM_CHECK(bm_text_is_profile_name(name), BM_E_CONFIG_INVALID, "a section is [server] or [profile NAME]");
     word = word_of(bm_bytes_str(key), profile_keys, KEY_COUNT);
     BM_CHECK(word >= 0, BM_E_CONFIG_INVALID,
-             "a profile has only the keys trust, classes, ik_keys, identity, subject, validity, ticket_lifetime");
+             "a profile has only the keys trust, classes, ik_keys, identity, subject, validity, ticket_lifetime, offline_ticket_lifetime, renew_expired");
     BM_TRY(find_profile(p, name, &index));
     BM_CHECK(!p->given[index][word], BM_E_CONFIG_INVALID, "this key is given twice");
     p->given[index][word] = true;

@@ -46,5 +46,11 @@ const char *bm_config_default_text(void)
            "# How long a certificate is valid: a number and s, m, h, d or y.\n"
            "validity = 365d\n"
            "# How long a device has to answer a challenge.\n"
-           "ticket_lifetime = 5m\n";
+           "ticket_lifetime = 5m\n"
+           "# The same for the exchange by files (birthmarkctl batch), whose two trips take days: as 7d, at most 30d.\n"
+           "# 0: this profile does not allow it.\n"
+           "offline_ticket_lifetime = 0\n"
+           "# May a device whose last certificate has ended still renew: always, never, or for so long, as 30d? (An operator lets\n"
+           "# one in again with birthmarkctl device admit.)\n"
+           "renew_expired = always\n";
 }

@@ -27,10 +27,15 @@ static const member members[] = {
 };
 #define MEMBER_COUNT (sizeof(members) / sizeof(members[0]))
 
-static const char *const names[] = {"csr",      "ik_public", "ek_public", "ek_certificate",
-                                    "ek_chain", "profile",   "challenge", "ticket"};
+/* Those of a file alone first, those of getCertificate alone last. */
+static const char *const names[] = {"birthmark", "call",     "csr",     "ik_public", "ek_public", "ek_certificate",
+                                    "ek_chain",  "profile", "challenge", "ticket"};
+#define NAMES_FILE 2
 #define NAMES_CERTIFICATE 8
 #define NAMES_CHALLENGE 6
+
+#define FILE_KIND "request 1" /* with the version of the format */
+static const char *const calls[] = {[BM_CALL_CHALLENGE] = "getChallenge", [BM_CALL_CERTIFICATE] = "getCertificate"};
 
 static bm_buf *buffer_of(bm_request *request, const member *m)
 {
@@ -105,7 +110,6 @@ static BM_RESULT read_profile(bm_json *json, bm_request *request)
 
 static BM_RESULT read_request(bm_call call, bm_json *json, bm_request *request)
 {
-    BM_TRY(bm_json_check_names(json, names, call == BM_CALL_CHALLENGE ? NAMES_CHALLENGE : NAMES_CERTIFICATE));
     for (size_t i = 0; i < MEMBER_COUNT; i++)
         BM_TRY(read_member(json, call, &members[i], request));
     BM_TRY(read_chain(json, request));
@@ -119,7 +123,42 @@ BM_RESULT bm_request_parse(bm_call call, bm_bytes body, bm_request *request)
 
     BM_CHECK(body.size <= BM_REQUEST_BODY_MAX, BM_E_BODY_TOO_LARGE, NULL);
     BM_TRY(bm_json_parse(body, &json));
+    BM_TRY(bm_json_check_names(json, names + NAMES_FILE, call == BM_CALL_CHALLENGE ? NAMES_CHALLENGE : NAMES_CERTIFICATE));
     result = read_request(call, json, request);
+    if (result.code != BM_OK)
+        bm_request_fini(request);
+    return result;
+}
+
+/* The two members that say what a file is. */
+static BM_RESULT read_kind(bm_json *json, bm_call *call)
+{
+    bm_bytes text;
+    bool found;
+
+    BM_TRY(bm_json_string(json, names[0], &text, &found));
+    BM_CHECK(found, BM_E_FIELD_MISSING, "birthmark is missing: this is no request file");
+    BM_CHECK(bm_bytes_equal(text, bm_bytes_str(FILE_KIND)), BM_E_FIELD_INVALID, "birthmark says that this is no request file of version 1");
+    BM_TRY(bm_json_string(json, names[1], &text, &found));
+    BM_CHECK(found, BM_E_FIELD_MISSING, "call is missing");
+    for (bm_call i = BM_CALL_CHALLENGE; i <= BM_CALL_CERTIFICATE; i++)
+        if (bm_bytes_equal(text, bm_bytes_str(calls[i]))) {
+            *call = i;
+            return bm_ok();
+        }
+    return bm_fail(BM_E_FIELD_INVALID, "call is neither getChallenge nor getCertificate");
+}
+
+BM_RESULT bm_request_parse_file(bm_bytes text, bm_call *call, bm_request *request)
+{
+    BM_AUTO(bm_json_freep) bm_json *json = NULL;
+    bm_result result;
+
+    BM_CHECK(text.size <= BM_REQUEST_FILE_MAX, BM_E_BODY_TOO_LARGE, NULL);
+    BM_TRY(bm_json_parse(text, &json));
+    BM_TRY(read_kind(json, call));
+    BM_TRY(bm_json_check_names(json, names, NAMES_FILE + (*call == BM_CALL_CHALLENGE ? NAMES_CHALLENGE : NAMES_CERTIFICATE)));
+    result = read_request(*call, json, request);
     if (result.code != BM_OK)
         bm_request_fini(request);
     return result;
@@ -141,11 +180,8 @@ static BM_RESULT put_chain(bm_json *json, const bm_request *request)
     return result;
 }
 
-BM_RESULT bm_request_put(bm_call call, const bm_request *request, bm_buf *body)
+static BM_RESULT put_members(bm_call call, const bm_request *request, bm_json *json)
 {
-    BM_AUTO(bm_json_freep) bm_json *json = NULL;
-
-    BM_TRY(bm_json_new(&json));
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
         const bm_buf *buf = (const bm_buf *)(const void *)((const uint8_t *)request + members[i].offset);
 
@@ -155,5 +191,25 @@ BM_RESULT bm_request_put(bm_call call, const bm_request *request, bm_buf *body)
     BM_TRY(put_chain(json, request));
     if (request->profile[0] != 0)
         BM_TRY(bm_json_add_string(json, "profile", bm_bytes_str(request->profile)));
+    return bm_ok();
+}
+
+BM_RESULT bm_request_put(bm_call call, const bm_request *request, bm_buf *body)
+{
+    BM_AUTO(bm_json_freep) bm_json *json = NULL;
+
+    BM_TRY(bm_json_new(&json));
+    BM_TRY(put_members(call, request, json));
     return bm_json_put(json, body);
+}
+
+BM_RESULT bm_request_put_file(bm_call call, const bm_request *request, bm_buf *text)
+{
+    BM_AUTO(bm_json_freep) bm_json *json = NULL;
+
+    BM_TRY(bm_json_new(&json));
+    BM_TRY(bm_json_add_string(json, names[0], bm_bytes_str(FILE_KIND)));
+    BM_TRY(bm_json_add_string(json, names[1], bm_bytes_str(calls[call])));
+    BM_TRY(put_members(call, request, json));
+    return bm_json_put(json, text);
 }

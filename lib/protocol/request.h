@@ -10,6 +10,7 @@
 #include "x509/ekc.h"
 
 #define BM_REQUEST_BODY_MAX 65536 /* bytes of a request body that the server reads */
+#define BM_REQUEST_FILE_MAX (BM_REQUEST_BODY_MAX + 256) /* bytes of a request as a file */
 
 /* The parameters of both calls; `challenge` and `ticket` are empty in getChallenge. Owns its buffers. */
 typedef struct {
@@ -38,5 +39,12 @@ BM_RESULT bm_request_parse(bm_call call, bm_bytes body, bm_request *request);
 
 /* Appends a request body; profile "" leaves it out. */
 BM_RESULT bm_request_put(bm_call call, const bm_request *request, bm_buf *body);
+
+/*
+ * A request as a file (docs/protocol, "The exchange by files"): the body of the call, and in the same object two members that say what it is. Parsed
+ * and appended as above; BM_E_FIELD_INVALID also for a file of another version, or of another call.
+ */
+BM_RESULT bm_request_parse_file(bm_bytes text, bm_call *call, bm_request *request);
+BM_RESULT bm_request_put_file(bm_call call, const bm_request *request, bm_buf *text);
 
 #endif

@@ -13,8 +13,12 @@
 #define BM_TICKET_CHALLENGE_SIZE 45 /* u8 version | u32 key id | u64 expires | nonce */
 #define BM_TICKET_MESSAGE_SIZE 301  /* what is MACed, see bm_ticket_put_message */
 
+/* In which way a ticket was given: each is good in its own way alone. */
+typedef enum { BM_TICKET_ONLINE = 0, BM_TICKET_OFFLINE } bm_ticket_way;
+
 /* What a ticket binds. The first three travel in `challenge`; the hashes are recomputed by whoever checks. */
 typedef struct {
+    bm_ticket_way way; /* in the version of token and message: 1 online, 2 offline */
     uint32_t key_id;
     int64_t expires; /* seconds since 1970 */
     uint8_t nonce[BM_TICKET_NONCE_SIZE];
@@ -28,19 +32,20 @@ typedef struct {
 } bm_ticket_fields;
 
 /*
- * Appends the MACed message: the 32 bytes "birthmark ticket" padded with zeros | u8 version 1 | u32 key id | u64 expires | nonce | the seven
+ * Appends the MACed message: the 32 bytes "birthmark ticket" padded with zeros | u8 version | u32 key id | u64 expires | nonce | the seven
  * hashes in the order of the struct. Every field has a fixed size, so no two requests give the same message.
  */
 BM_RESULT bm_ticket_put_message(bm_buf *out, const bm_ticket_fields *fields);
 
-/* Parses such a message (strict, all of it); BM_E_TICKET_INVALID. */
+/* Parses such a message (strict, all of it), of an online ticket alone: the keeper makes no others. BM_E_TICKET_INVALID. */
 BM_RESULT bm_ticket_parse_message(bm_bytes message, bm_ticket_fields *fields);
 
 /* Appends the challenge token: BM_TICKET_CHALLENGE_SIZE bytes. */
 BM_RESULT bm_ticket_put_challenge(bm_buf *out, const bm_ticket_fields *fields);
 
-/* Takes key id, expiry and nonce from a challenge token; BM_E_TICKET_INVALID when it is none. */
+/* Takes key id, expiry and nonce from the challenge token of an online or of an offline ticket; BM_E_TICKET_INVALID when it is none. */
 BM_RESULT bm_ticket_parse_challenge(bm_bytes challenge, bm_ticket_fields *fields);
+BM_RESULT bm_ticket_parse_offline_challenge(bm_bytes challenge, bm_ticket_fields *fields);
 
 /* BM_E_TICKET_INVALID unless now < expires <= now + lifetime (a ticket from the future is as foreign as a stale one). */
 BM_RESULT bm_ticket_check_time(const bm_ticket_fields *fields, int64_t now, int64_t lifetime);

@@ -248,6 +248,14 @@ BM_RESULT bm_verdict_decide(const bm_subject *subject, const bm_profile *profile
     return answer(subject->claimed, identity);
 }
 
+BM_RESULT bm_verdict_renewal(const bm_profile *profile, const bm_verdict_record *record, int64_t now)
+{
+    if (!profile->lapses || !record->known || record->last_expiry == 0 || record->admitted >= record->last_expiry)
+        return bm_ok();
+    BM_CHECK(now <= record->last_expiry || now - record->last_expiry <= profile->renew_expired, BM_E_RENEWAL_EXPIRED, NULL);
+    return bm_ok();
+}
+
 BM_RESULT bm_verdict_put_evidence(bm_buf *out, const bm_request *request, const bm_subject *subject)
 {
     BM_TRY(bm_buf_put_sized32(out, bm_buf_view(&request->csr)));

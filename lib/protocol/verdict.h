@@ -62,6 +62,8 @@ typedef struct {
     bool retired;
     char identity[BM_IDENTITY_MAX + 1]; /* of that device; "" for none yet */
     bool claim_taken;  /* another EK has, or had, the claimed identity */
+    int64_t last_expiry; /* when the last of that device's certificates ends, or ended; 0: it never had one */
+    int64_t admitted;    /* when an operator last changed the device, or its first claim did */
 } bm_verdict_record;
 
 /*
@@ -71,6 +73,12 @@ typedef struct {
  */
 BM_RESULT bm_verdict_decide(const bm_subject *subject, const bm_profile *profile, const bm_verdict_record *record,
                             char identity[BM_IDENTITY_MAX + 1]);
+
+/*
+ * May this device still renew? Not when all its certificates have ended and the profile wants that it came before that, or some time after it;
+ * unless an operator has let it in since, which is good until it has a certificate again. BM_E_RENEWAL_EXPIRED.
+ */
+BM_RESULT bm_verdict_renewal(const bm_profile *profile, const bm_verdict_record *record, int64_t now);
 
 /* Appends the evidence of an issue for the log, to be checked again later: sized32 of csr, ik_public, ek_public, ek_certificate (or empty), u32 count and sized32 of each of the chain, 32 bytes of the anchor's hash. */
 BM_RESULT bm_verdict_put_evidence(bm_buf *out, const bm_request *request, const bm_subject *subject);

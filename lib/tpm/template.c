@@ -206,18 +206,49 @@ const bm_ek_template *bm_template_match_ek(const bm_tpm_public *ek)
     return NULL;
 }
 
+BM_RESULT bm_template_put_ik(bm_buf *out, const bm_ik_template *ik)
+{
+    static const uint8_t zeros[BM_RSA_MAX];
+    const head from = {
+        .type = ik->type,
+        .name_alg = bm_template_ik_name_alg(ik->type),
+        .attributes = ik->policy.size == 0 ? IK_ATTRIBUTES : IK_ATTRIBUTES & ~BM_TPMA_USER_WITH_AUTH,
+        .policy = ik->policy,
+    };
+    size_t size = bm_pubkey_field_size(ik->type);
+    BM_AUTO_BUF first = BM_BUF_EMPTY;
+
+    BM_CHECK(ik->type == BM_KEY_RSA2048 || ik->type == BM_KEY_RSA3072 || ik->type == BM_KEY_ECC256 || ik->type == BM_KEY_ECC384,
+             BM_E_IK_ALGORITHM, "an identity key is rsa2048, rsa3072, ecc256 or ecc384");
+    if (ik->unique.size == 0)
+        return put_public(out, &from, ik->unique, ik->unique);
+    BM_CHECK(ik->unique.size <= size, BM_E_INTERNAL, "longer than the template's unique");
+    BM_TRY(bm_buf_put(&first, ik->unique));
+    BM_TRY(bm_buf_put(&first, bm_bytes_of(zeros, size - ik->unique.size)));
+    return put_public(out, &from, bm_buf_view(&first), bm_bytes_of(zeros, size));
+}
+
 BM_RESULT bm_template_put_ik_input(bm_buf *out, bm_key_type type)
 {
-    const bm_bytes none = bm_bytes_of(NULL, 0);
-    const head from = {
-        .type = type,
-        .name_alg = type == BM_KEY_ECC384 ? BM_HASH_SHA384 : BM_HASH_SHA256,
-        .attributes = IK_ATTRIBUTES,
-    };
+    return bm_template_put_ik(out, &(bm_ik_template){.type = type});
+}
 
-    BM_CHECK(type == BM_KEY_RSA2048 || type == BM_KEY_RSA3072 || type == BM_KEY_ECC256 || type == BM_KEY_ECC384, BM_E_IK_ALGORITHM,
-             "an identity key is rsa2048, rsa3072, ecc256 or ecc384");
-    return put_public(out, &from, none, none);
+bm_hash_alg bm_template_ik_name_alg(bm_key_type type)
+{
+    return type == BM_KEY_ECC384 ? BM_HASH_SHA384 : BM_HASH_SHA256;
+}
+
+bm_key_type bm_template_match_ik(const bm_tpm_public *ik)
+{
+    uint32_t attributes = ik->policy.size == 0 ? IK_ATTRIBUTES : IK_ATTRIBUTES & ~BM_TPMA_USER_WITH_AUTH;
+    bm_key_type type = ik->key.type;
+
+    if (ik->attributes != attributes || ik->name_alg != bm_template_ik_name_alg(type) || ik->symmetric != BM_TPM_ALG_NULL ||
+        ik->scheme != BM_TPM_ALG_NULL)
+        return BM_KEY_NONE;
+    if (type != BM_KEY_RSA2048 && type != BM_KEY_RSA3072 && type != BM_KEY_ECC256 && type != BM_KEY_ECC384)
+        return BM_KEY_NONE;
+    return type;
 }
 
 static const struct {
@@ -242,7 +273,8 @@ BM_RESULT bm_template_check_ik(const bm_tpm_public *ik)
     for (size_t i = 0; i < sizeof(ik_rules) / sizeof(ik_rules[0]); i++)
         BM_CHECK(((ik->attributes & ik_rules[i].bit) != 0) == ik_rules[i].is_set, BM_E_IK_ATTRIBUTES, ik_rules[i].wrong);
     BM_CHECK(ik->symmetric == BM_TPM_ALG_NULL, BM_E_IK_ATTRIBUTES, "a symmetric algorithm is set: this is a storage key");
-    BM_CHECK(ik->policy.size == 0, BM_E_IK_ATTRIBUTES, "a policy is set: an identity key has none");
+    BM_CHECK(ik->policy.size == 0 || (ik->attributes & BM_TPMA_USER_WITH_AUTH) == 0, BM_E_IK_ATTRIBUTES,
+             "a policy is set beside userWithAuth: there are two ways to use the key");
     BM_CHECK(ik->scheme == BM_TPM_ALG_NULL || ik->scheme_hash != BM_HASH_NONE, BM_E_IK_ALGORITHM,
              "the key's scheme has a hash that is not SHA-256, SHA-384 or SHA-512");
     return bm_ok();

@@ -62,15 +62,32 @@ BM_RESULT bm_template_put_ek(bm_buf *out, const bm_ek_template *row, const bm_pu
  */
 const bm_ek_template *bm_template_match_ek(const bm_tpm_public *ek);
 
+/* What the template of an identity key says besides what it always says. */
+typedef struct {
+    bm_key_type type;
+    bm_bytes policy; /* who may use it: empty (userWithAuth SET), or of the nameAlg's size (userWithAuth CLEAR: the policy alone) */
+    bm_bytes unique; /* empty; of a primary, what tells it from others: it stands at the beginning of `unique`, zeros behind it */
+} bm_ik_template;
+
 /*
  * Appends the TPM2B_PUBLIC template of an identity key: fixedTPM fixedParent sensitiveDataOrigin userWithAuth noDA sign, unrestricted,
- * nameAlg SHA-256 (SHA-384 for P-384), scheme NULL, no policy. For rsa2048, rsa3072, ecc256, ecc384; BM_E_IK_ALGORITHM otherwise.
+ * nameAlg SHA-256 (SHA-384 for P-384), scheme NULL. For rsa2048, rsa3072, ecc256, ecc384; BM_E_IK_ALGORITHM otherwise.
  */
+BM_RESULT bm_template_put_ik(bm_buf *out, const bm_ik_template *ik);
+
+/* The same without a policy, and with an empty `unique`. */
 BM_RESULT bm_template_put_ik_input(bm_buf *out, bm_key_type type);
+
+/* The nameAlg of an identity key of this type. */
+bm_hash_alg bm_template_ik_name_alg(bm_key_type type);
+
+/* Is this what bm_template_put_ik makes, whatever its policy? Its type, or BM_KEY_NONE. */
+bm_key_type bm_template_match_ik(const bm_tpm_public *ik);
 
 /*
  * Are these the attributes of an identity key: fixedTPM, fixedParent, sensitiveDataOrigin, sign SET; decrypt, encryptedDuplication,
- * stClear, adminWithPolicy, restricted, x509sign CLEAR; symmetric NULL; no policy. BM_E_IK_ATTRIBUTES, the detail names what is wrong.
+ * stClear, adminWithPolicy, restricted, x509sign CLEAR; symmetric NULL; no policy, or a policy alone (userWithAuth CLEAR): a policy beside an
+ * authorisation value would be a second way to use the key, of which its owner need not know. BM_E_IK_ATTRIBUTES, the detail names what is wrong.
  * Scheme NULL, or RSASSA, RSAPSS, ECDSA with a hash of SHA-256 or longer; else BM_E_IK_ALGORITHM.
  */
 BM_RESULT bm_template_check_ik(const bm_tpm_public *ik);

@@ -36,6 +36,9 @@ typedef struct {
     size_t subject_count;
     int64_t validity;        /* seconds */
     int64_t ticket_lifetime; /* seconds */
+    int64_t offline_ticket_lifetime; /* likewise, in the exchange by files; 0: the profile does not allow that */
+    bool lapses;             /* a device whose certificates have all ended may not come back for ever, but for so long after the last: */
+    int64_t renew_expired;   /* seconds */
 } bm_profile;
 
 /* "CN", "serialNumber", "C", "ST", "L", "O", "OU". */

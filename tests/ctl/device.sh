@@ -126,6 +126,10 @@ say "a device without a serial takes one later"
 has "$(ctl device add --serial SN-5 --ek-cert ek/5.der)" "added SN-5"
 has "$(ctl device show SN-5)" "$(hash_of ek/5)"
 
+say "a device may be let in again, which its row and the log say"
+has "$(ctl device admit SN-5)" "admitted SN-5, EK $(hash_of ek/5)"
+has "$(ctl log list)" "admit device"
+
 say "retirement is for good, and frees the serial for another EK"
 has "$(ctl device retire SN-1)" "retired SN-1"
 has "$(ctl device show SN-1)" "retired"
@@ -134,6 +138,8 @@ refused 2 "was retired" device add --serial SN-1 --ek-cert ek/1.der
 has "$(ctl device add --serial SN-1 --ek-cert ek/7.der)" "added SN-1"
 has "$(ctl device show SN-1)" "$(hash_of ek/7)"
 has "$(ctl device show "$(hash_of ek/1)")" "retired"
+refused 2 "retired device stays so" device admit "$(hash_of ek/1)"
+refused 3 "no device 'SN-99'" device admit SN-99
 refused 3 "no device 'SN-99'" device show SN-99
 refused 3 "no device 'SN-99'" device retire SN-99
 refused 3 "no CA in" device list --state "$T/none"

@@ -157,7 +157,7 @@ say "the command line explains itself"
 has "$(ctl --help)" "trust add"
 has "$(ctl --version)" "birthmarkctl 0."
 for words in init "trust add" "trust list" "trust remove" "device import" "device add" "device list" "device show" \
-    "device retire" "cert list" "cert show" "log list" "log verify" "tls renew"; do
+    "device retire" "device admit" "cert list" "cert show" "log list" "log verify" "tls renew"; do
     # shellcheck disable=SC2086
     has "$(ctl $words --help)" "usage: birthmarkctl $words"
 done

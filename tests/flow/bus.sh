@@ -10,6 +10,7 @@ owner='the owners word'
 endorsement='the endorsers word'
 printf '%s' "$owner" >"$LAB/owner"
 printf '%s' "$endorsement" >"$LAB/endorsement"
+printf 'the keys own word' >"$LAB/key"
 values=(--owner-auth "file:$LAB/owner" --endorsement-auth "file:$LAB/endorsement")
 
 # set_values TPM
@@ -43,7 +44,7 @@ PY
 # silent NAME: no authorisation value is in the recording.
 silent() {
     local what
-    for what in owner endorsement; do
+    for what in owner endorsement key; do
         if found "$1" "$LAB/$what"; then
             lab_die "the $what value is on the bus"
         fi
@@ -72,6 +73,41 @@ enrol_kept() {
     ((LAB_RC == 0)) || { cat "$LAB/enroll.out" >&2; lab_die "the enrolment failed"; }
     lab_stop flaky-kept
     ticket_of "$LAB/second" "$LAB/ticket"
+}
+
+# key_secrets: the identity key's own value, when the key is made, used, made again, and used by the tunnel.
+key_secrets() {
+    local parent
+    lab_far_server far "$(lab_ca_file one)"
+    for parent in owner endorsement; do
+        lab_say "the value of the identity key, $parent hierarchy: made, renewed, and used by the tunnel, in sessions salted to the EK"
+        enrol_kept zeros bus --key ecc256 --parent "$parent" --renew --key-auth "file:$LAB/key" --owner-auth "file:$LAB/zeros" \
+            --endorsement-auth "file:$LAB/zeros"
+        silent bus
+        if found bus "$LAB/ticket"; then lab_die "the ticket is on the bus"; fi
+        enrol_kept zeros bus --renew --key-auth "file:$LAB/key" --endorsement-auth "file:$LAB/zeros"
+        silent bus
+        [[ $(sent bus Sign) == 1 ]] || lab_die "nothing was recorded"
+        tap bus
+        export LD_LIBRARY_PATH=$LAB/tcti BM_FAULT_PLAN=$LAB/bus.plan
+        lab_tunnel t zeros "$LAB/id-SN-zeros" --listen "unix:$LAB/t.sock" --to "localhost:${LAB_PORT[far]}" --ca "$LAB/far.crt" \
+            --key-auth "file:$LAB/key" --endorsement-auth "file:$LAB/zeros"
+        unset LD_LIBRARY_PATH BM_FAULT_PLAN
+        [[ $(lab_far who "${LAB_PLACE[t]}") == "SN-zeros TLSv1.3 full" ]] || lab_die "$(cat "$LAB/tunnel-t.log")"
+        lab_stop tunnel-t
+        [[ $(sent bus Sign) == 1 ]] || lab_die "nothing was recorded"
+        silent bus
+        if [[ $parent == owner ]]; then
+            tap clear
+            OPENSSL_CONF=$LAB/id-SN-zeros/openssl.cnf TPM2OPENSSL_TCTI=$(lab_tcti zeros) lab_faulty clear openssl dgst -sha256 \
+                -sign "$(cat "$LAB/id-SN-zeros/key.uri")?pass" -passin "file:$LAB/key" -out "$LAB/signature" "$LAB/key"
+            found clear "$LAB/key" || lab_die "the search does not find the value that openssl sends"
+        fi
+        # Salted: the session's StartAuthSession names the EK, and encrypts to it.
+        guarded bus >"$LAB/guarded"
+        grep -q ' 0x176$' "$LAB/guarded" || lab_die "the tunnel's session is not salted"
+        lab_tpm_clean zeros
+    done
 }
 
 secrets() {
@@ -118,6 +154,8 @@ secrets() {
     tpm2_changeauth -Q -c endorsement "file:$LAB/zeros"
     lab_enroll zeros one SN-zeros --owner-auth "file:$LAB/zeros" --endorsement-auth "file:$LAB/zeros"
     lab_tpm_clean zeros
+
+    key_secrets
 
     lab_say "show and the doctor send no value either"
     tap look

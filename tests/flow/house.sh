@@ -20,6 +20,8 @@ breaks() {
 lab_say "layers"
 breaks layer lib/tpm/a.c <<<'#include "x509/ekc.h"'
 breaks layer agent/a.c <<<'#include "store/store.h"'
+breaks layer agent/a.c <<<'#include "api/handle.h"'
+breaks layer api/a.c <<<'#include "server/message.h"'
 breaks third-party lib/tpm/a.c <<<'#include <openssl/evp.h>'
 breaks third-party server/server_http.c <<<'#include <openssl/ssl.h>'
 breaks third-party ctl/a.c <<<'#include <sqlite3.h>'
@@ -38,7 +40,9 @@ seq 501 | sed 's/.*//' | breaks file-length agent/a.c
 
 lab_say "names and contracts"
 breaks export lib/tpm/a.c <<<$'int bm_b_c(void)\n{\n}'
+breaks export api/a.c <<<$'int bm_b_c(void)\n{\n}'
 breaks contract lib/tpm/a.h <<<'int bm_a_b(void);'
+breaks contract include/a.h <<<'int birthmark_b(void);'
 breaks left-over docs/a.md <<<'TO''DO: more'
 
 lab_say "the argument: each attack has a proof, and what is named is there"

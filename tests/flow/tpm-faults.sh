@@ -5,7 +5,7 @@
 # no half of an identity, and the next run succeeds, with nothing in the TPM but the key; where the connection holds,
 # nothing is left by the run that failed. FORM: a device's first enrolment
 # (first), with RSA keys (rsa), with an EK of the high range and SHA-384 (high), a renewal (renew), one with another key
-# (replace). FAULT_EVERY=N: every N-th command.
+# (replace), a key with a policy of registers (pcrs), a primary of the endorsement hierarchy with a value (primary). FAULT_EVERY=N: every N-th command.
 . "$(dirname "$0")/../lab/lab.sh"
 kind=$1 form=${2:-first} ek=L-2 options=(--key ecc256)
 case $form in
@@ -13,6 +13,8 @@ rsa) ek=L-1 options=(--key rsa2048) ;;
 high) ek=H-3 options=(--key ecc384) ;;
 renew) options+=(--renew) ;;
 replace) options=(--key ecc384 --renew) ;;
+pcrs) options+=(--pcrs sha256:0,16) ;;
+primary) options+=(--parent endorsement --key-auth env:BM_WORD) ;;
 esac
 case $kind-$form in
 lost-first | answered-first) every=1 ;;
@@ -21,6 +23,7 @@ lost-first | answered-first) every=1 ;;
 esac
 every=${FAULT_EVERY:-$every}
 codes=(0x922 0x920 0x921 0x903 0x902 0x101)
+export BM_WORD='the keys own word'
 lab_begin
 lab_ca one
 lab_server one

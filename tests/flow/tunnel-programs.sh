@@ -13,7 +13,7 @@ state=$LAB/id-SN-1 ca=$(lab_ca_file one)
 # Another may take the port between the question and its use: then with the next.
 for _ in 1 2 3 4 5; do
     port=$(lab_free_port)
-    if (lab_nginx try "$ca" "$port") >"$LAB/try.log" 2>&1; then
+    if (lab_nginx try "$ca" "$port" && lab_stop nginx-try) >"$LAB/try.log" 2>&1; then
         break
     fi
 done

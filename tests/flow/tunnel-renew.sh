@@ -43,6 +43,25 @@ kill -HUP "${LAB_PID[tunnel-t]}"
 lab_wait 20 renewed || lab_die "SIGHUP did nothing"
 [[ $(lab_far who "$place") == "SN-1 TLSv1.3 full" ]]
 
+lab_say "birthmark renew with a new key: not one connection fails, before the tunnel has seen it and after"
+said=$(count)
+handle=$(cat "$state/key.uri")
+"$BIRTHMARK" renew --tcti "$(lab_tcti one)" --state "$state" --now --new-key
+for ((i = 0; i < 5; i++)); do
+    [[ $(lab_far who "$place") == "SN-1 TLSv1.3 "* ]] || lab_die "$(cat "$LAB/tunnel-t.log")"
+done
+lab_wait 20 renewed || lab_die "the renewal was not seen"
+[[ $(cat "$state/key.uri") != "$handle" ]] || lab_die "the same handle"
+[[ $(lab_far who "$place") == "SN-1 TLSv1.3 "* ]] || lab_die "$(cat "$LAB/tunnel-t.log")"
+"$BIRTHMARK" renew --tcti "$(lab_tcti one)" --state "$state"
+lab_use_tpm one
+[[ handle:$(tpm2_getcap handles-persistent | cut -c 3-) == "$(cat "$state/key.uri")" ]] || lab_die "$(tpm2_getcap handles-persistent)"
+kill -HUP "${LAB_PID[tunnel-t]}"
+[[ $(lab_far who "$place") == "SN-1 TLSv1.3 "* ]] || lab_die "$(cat "$LAB/tunnel-t.log")"
+echo renewed >&9
+lab_wait 10 grep -q renewed "$LAB/held" || lab_die "the old connection has ended"
+! grep -q 'is not that of device.crt\|there is no key' "$LAB/tunnel-t.log" || lab_die "$(cat "$LAB/tunnel-t.log")"
+
 lab_say "damaged files: the old certificate stays in use"
 cp -a "$state/device.crt" "$LAB/good.crt"
 echo nonsense >"$state/new"

@@ -299,6 +299,38 @@ static BM_RESULT pass_request(bm_bytes input, bm_buf *again)
     return bm_request_put(BM_CALL_CHALLENGE, &request, again);
 }
 
+static BM_RESULT pass_offline_challenge(bm_bytes input, bm_buf *again)
+{
+    bm_ticket_fields fields = {0};
+
+    BM_TRY(bm_ticket_parse_offline_challenge(input, &fields));
+    return bm_ticket_put_challenge(again, &fields);
+}
+
+static void sample_offline_challenge(const make_device *device, bm_buf *out)
+{
+    (void)device;
+    assert_ok(bm_ticket_put_challenge(out, &(bm_ticket_fields){.way = BM_TICKET_OFFLINE, .key_id = 1, .expires = MAKE_NOW, .nonce = {1}}));
+}
+
+static void sample_request_file(const make_device *device, bm_buf *out)
+{
+    bm_request request = device->request;
+
+    request.ek_certificate = BM_BUF_EMPTY;
+    request.ek_chain_count = 0;
+    assert_ok(bm_request_put_file(BM_CALL_CHALLENGE, &request, out));
+}
+
+static BM_RESULT pass_request_file(bm_bytes input, bm_buf *again)
+{
+    BM_AUTO(bm_request_fini) bm_request request = {0};
+    bm_call call;
+
+    BM_TRY(bm_request_parse_file(input, &call, &request));
+    return bm_request_put_file(call, &request, again);
+}
+
 static void sample_reply(const make_device *device, bm_buf *out)
 {
     BM_AUTO(bm_reply_challenge_fini) bm_reply_challenge reply = {.expires = MAKE_NOW};
@@ -338,9 +370,10 @@ static void sample_key_file(const make_device *device, bm_buf *out)
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     bm_bytes rest;
     bool found;
+    const bm_tpm_kind kind = {.parent = BM_TPM_OWNER, .pcrs = {.bank = BM_HASH_SHA256, .mask = 0x85}};
 
     (void)device;
-    assert_ok(bm_key_file_put(&pem, bm_bytes_str("public"), bm_bytes_str("private")));
+    assert_ok(bm_key_file_put(&pem, &kind, bm_bytes_str("public"), bm_bytes_str("private")));
     rest = bm_buf_view(&pem);
     assert_ok(bm_ca_next_pem(&rest, "TSS2 PRIVATE KEY", out, &found));
 }
@@ -352,12 +385,13 @@ static BM_RESULT pass_key_file(bm_bytes input, bm_buf *again)
     BM_AUTO_BUF made = BM_BUF_EMPTY;
     BM_AUTO_BUF public_area = BM_BUF_EMPTY;
     BM_AUTO_BUF private_area = BM_BUF_EMPTY;
+    bm_tpm_kind kind;
     bm_bytes rest;
     bool found;
 
     BM_TRY(bm_ca_put_pem(&pem, "TSS2 PRIVATE KEY", input));
-    BM_TRY(bm_key_file_parse(bm_buf_view(&pem), &public_area, &private_area));
-    BM_TRY(bm_key_file_put(&made, bm_buf_view(&public_area), bm_buf_view(&private_area)));
+    BM_TRY(bm_key_file_parse(bm_buf_view(&pem), &kind, &public_area, &private_area));
+    BM_TRY(bm_key_file_put(&made, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area)));
     rest = bm_buf_view(&made);
     return bm_ca_next_pem(&rest, "TSS2 PRIVATE KEY", again, &found);
 }
@@ -416,6 +450,8 @@ const parser_row parser_rows[] = {
     {"ticket message", sample_message, pass_message},
     {"challenge", sample_challenge, pass_challenge},
     {"request", sample_request, pass_request},
+    {"request file", sample_request_file, pass_request_file},
+    {"offline challenge", sample_offline_challenge, pass_offline_challenge},
     {"reply", sample_reply, pass_reply},
     {"HTTP head", sample_head, pass_head},
     {"key file", sample_key_file, pass_key_file},

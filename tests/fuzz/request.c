@@ -1,6 +1,6 @@
 /*
- * bm_request_parse and _put (protocol/request.h), bm_verdict_parse, _judge, _decide and _put_evidence (protocol/verdict.h): the body of a call,
- * as far as it can be judged without asking anybody.
+ * bm_request_parse and _put, _parse_file and _put_file (protocol/request.h), bm_verdict_parse, _judge, _decide and _put_evidence (protocol/verdict.h): the body of
+ * a call, or a request file, as far as it can be judged without asking anybody.
  */
 #include "world.h"
 
@@ -31,6 +31,24 @@ static void check_round_trip(bm_call call, const bm_request *request)
     FUZZ_MUST(bm_bytes_equal(bm_bytes_str(again.profile), bm_bytes_str(request->profile)));
 }
 
+static void check_file(bm_bytes text)
+{
+    BM_AUTO(bm_request_fini) bm_request request = {0};
+    BM_AUTO(bm_request_fini) bm_request again = {0};
+    BM_AUTO_BUF made = BM_BUF_EMPTY;
+    bm_call call;
+    bm_call other;
+
+    if (bm_request_parse_file(text, &call, &request).code != BM_OK)
+        return;
+    check_round_trip(call, &request);
+    FUZZ_OK(bm_request_put_file(call, &request, &made));
+    FUZZ_OK(bm_request_parse_file(bm_buf_view(&made), &other, &again));
+    FUZZ_MUST(call == other);
+    bm_request_fini(&again);
+    FUZZ_MUST(bm_request_parse(call, text, &again).code != BM_OK);
+}
+
 static void judge(const bm_request *request, bm_judge_depth depth, bm_trust_rule trust, bm_identity_rule identity_rule)
 {
     BM_AUTO(bm_verdict_subject_fini) bm_subject subject = {0};
@@ -53,6 +71,7 @@ static void judge(const bm_request *request, bm_judge_depth depth, bm_trust_rule
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    check_file(bm_bytes_of(data, size));
     for (int call = BM_CALL_CHALLENGE; call <= BM_CALL_CERTIFICATE; call++) {
         BM_AUTO(bm_request_fini) bm_request request = {0};
 

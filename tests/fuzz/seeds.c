@@ -47,5 +47,6 @@ int main(int argc, char **argv)
     seeds_server();
     seeds_agent();
     seeds_swarm();
+    seeds_offline();
     return 0;
 }

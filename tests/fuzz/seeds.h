@@ -15,10 +15,11 @@ void seed_choice(const char *target, const char *name, uint8_t choice, bm_bytes 
 /* Appends a piece as fuzz_piece takes it. */
 void seed_put_piece(bm_buf *out, bm_bytes bytes);
 
-/* Those of lib/, of the processes, of the device, and of the load tool. */
+/* Those of lib/, of the processes, of the device, of the load tool, and of the exchange by files. */
 void seeds_lib(void);
 void seeds_server(void);
 void seeds_agent(void);
 void seeds_swarm(void);
+void seeds_offline(void);
 
 #endif

@@ -75,6 +75,10 @@ static void seed_state(void)
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     BM_AUTO_BUF key = BM_BUF_EMPTY;
     BM_AUTO_BUF key_der = BM_BUF_EMPTY;
+    const bm_tpm_kind usual = {.parent = BM_TPM_OWNER};
+    const bm_tpm_kind policy = {.parent = BM_TPM_OWNER, .pcrs = {.bank = BM_HASH_SHA256, .mask = 0x85}};
+    const bm_tpm_kind primary = {.parent = BM_TPM_ENDORSEMENT, .has_auth = true};
+    BM_AUTO_BUF record = BM_BUF_EMPTY;
     bm_bytes rest;
     bool found;
 
@@ -83,12 +87,25 @@ static void seed_state(void)
     FUZZ_OK(bm_ca_put_pem(&pem, "CERTIFICATE", bm_buf_view(&der)));
     seed_choice("state", "pem", 0, bm_buf_view(&pem));
     seed_choice("state", "renew", 2, bm_bytes_str("2030-01-01T00:00:00Z\n"));
+    seed_choice("state", "renewal", 6, bm_bytes_str("birthmark renewal 1\nserver http://ca.example\nserial SN-1\nprofile sensors\nowner-auth file:/o\n"));
+    FUZZ_OK(bm_buf_put_str(&record, "birthmark renewal 1\nserver https://ca.example:8443\nserial SN-1\nca\n"));
+    FUZZ_OK(bm_buf_put(&record, bm_buf_view(&pem)));
+    seed_choice("state", "renewal-ca", 6, bm_buf_view(&record));
     seed_choice("state", "ek", 5, bm_bytes_str("885132d732ef6d22a562c9ed627e3131b031f5e085194e057ef5abc00595929f\n"));
-    FUZZ_OK(bm_key_file_put(&key, bm_bytes_str("public area"), bm_bytes_str("private area")));
+    FUZZ_OK(bm_key_file_put(&key, &usual, bm_bytes_str("public area"), bm_bytes_str("private area")));
     seed_choice("state", "key", 3, bm_buf_view(&key));
     rest = bm_buf_view(&key);
     FUZZ_OK(bm_ca_next_pem(&rest, "TSS2 PRIVATE KEY", &key_der, &found));
     seed_choice("state", "key-der", 4, bm_buf_view(&key_der));
+    bm_buf_clear(&key);
+    FUZZ_OK(bm_key_file_put(&key, &policy, bm_bytes_str("public area"), bm_bytes_str("private area")));
+    rest = bm_buf_view(&key);
+    bm_buf_clear(&key_der);
+    FUZZ_OK(bm_ca_next_pem(&rest, "TSS2 PRIVATE KEY", &key_der, &found));
+    seed_choice("state", "key-policy", 4, bm_buf_view(&key_der));
+    bm_buf_clear(&key);
+    FUZZ_OK(bm_key_file_put(&key, &primary, bm_bytes_str("public area"), bm_bytes_str("0123456789abcdef")));
+    seed_choice("state", "key-primary", 3, bm_buf_view(&key));
 }
 
 void seeds_agent(void)

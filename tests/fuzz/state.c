@@ -1,12 +1,13 @@
 /*
- * bm_identity_look, _is_current, _save (agent/identity.h), bm_key_file_parse and _put (agent/key_file.h): what a device finds in its state
- * directory. The first byte says which file the rest is: 0 device.crt, 1 device.crt made of the rest as DER, 2 renew_after, 3 device.key, 4
- * device.key made of the rest as DER, 5 ek. The other files are good ones.
+ * bm_identity_look, _is_current, _save (agent/identity.h), bm_key_file_parse and _put (agent/key_file.h), bm_renewal_parse and _put (agent/renewal.h):
+ * what a device finds in its state directory. The first byte says which file the rest is: 0 device.crt, 1 device.crt made of the rest as DER, 2
+ * renew_after, 3 device.key, 4 device.key made of the rest as DER, 5 ek, 6 renewal. The other files are good ones.
  */
 #include "world.h"
 
 #include "agent/identity.h"
 #include "agent/key_file.h"
+#include "agent/renewal.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -75,22 +76,42 @@ static void read_key(bm_bytes pem)
     BM_AUTO_BUF made = BM_BUF_EMPTY;
     BM_AUTO_BUF public_again = BM_BUF_EMPTY;
     BM_AUTO_BUF private_again = BM_BUF_EMPTY;
+    bm_tpm_kind kind = {.has_auth = false};
+    bm_tpm_kind kind_again;
 
-    if (bm_key_file_parse(pem, &public_area, &private_area).code != BM_OK) {
+    if (bm_key_file_parse(pem, &kind, &public_area, &private_area).code != BM_OK) {
         FUZZ_MUST(public_area.size == 0 && private_area.size == 0);
         return;
     }
-    FUZZ_OK(bm_key_file_put(&made, bm_buf_view(&public_area), bm_buf_view(&private_area)));
-    FUZZ_OK(bm_key_file_parse(bm_buf_view(&made), &public_again, &private_again));
+    FUZZ_OK(bm_key_file_put(&made, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area)));
+    FUZZ_OK(bm_key_file_parse(bm_buf_view(&made), &kind_again, &public_again, &private_again));
+    FUZZ_MUST(bm_tpm_kind_equal(&kind, &kind_again));
     FUZZ_MUST(bm_bytes_equal(bm_buf_view(&public_again), bm_buf_view(&public_area)));
     FUZZ_MUST(bm_bytes_equal(bm_buf_view(&private_again), bm_buf_view(&private_area)));
+}
+
+/* A record that is taken is written as it was. */
+static void read_renewal(bm_bytes text)
+{
+    BM_AUTO(bm_renewal_fini) bm_renewal renewal = {.server = BM_BUF_EMPTY};
+    BM_AUTO_BUF again = BM_BUF_EMPTY;
+    bm_options options = {.server = NULL};
+
+    if (bm_renewal_parse(text, &renewal).code != BM_OK) {
+        FUZZ_MUST(renewal.server.size == 0 && renewal.ca.size == 0);
+        return;
+    }
+    FUZZ_OK(bm_renewal_put(&again, &renewal));
+    FUZZ_MUST(bm_bytes_equal(bm_buf_view(&again), text));
+    bm_renewal_use(&renewal, &options);
+    FUZZ_MUST(options.server != NULL && options.serial != NULL && options.profile != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const names[] = {"device.crt", "device.crt", "renew_after", NULL, NULL, "ek"};
     bm_bytes rest = bm_bytes_of(data, size);
-    uint8_t what = fuzz_choice(&rest) % 6;
+    uint8_t what = fuzz_choice(&rest) % 7;
     BM_AUTO_BUF good = BM_BUF_EMPTY;
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
 
@@ -100,6 +121,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_OK(bm_ca_put_pem(&pem, what == 1 ? "CERTIFICATE" : "TSS2 PRIVATE KEY", rest));
     else
         FUZZ_OK(bm_buf_put(&pem, rest));
+    if (what == 6) {
+        read_renewal(rest);
+        return 0;
+    }
     if (what == 3 || what == 4) {
         read_key(bm_buf_view(&pem));
         return 0;

@@ -174,16 +174,18 @@ static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
 static BM_RESULT settle_ik(bm_tpm_context *context, bm_tpm_ik *ik)
 {
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik made = {0};
+    const bm_tpm_kind usual = {.parent = BM_TPM_OWNER};
     bool loaded = false;
+    bool full;
 
     BM_TRY(bm_tpm_ik_open(context, BM_TPM_IK_HANDLE_DEFAULT, ik));
     if (ik->key.type != BM_KEY_NONE) {
-        BM_TRY(bm_tpm_ik_load(context, bm_buf_view(&ik->public_area), tpm_answers_private(), &made, &loaded));
+        BM_TRY(bm_tpm_ik_load(context, &usual, bm_buf_view(&ik->public_area), tpm_answers_private(), &made, &loaded));
         BM_TRY(bm_tpm_object_evict(&ik->object));
     }
     if (!loaded)
-        BM_TRY(bm_tpm_ik_create(context, BM_KEY_ECC256, &made));
-    BM_TRY(bm_tpm_ik_persist(&made, BM_TPM_IK_HANDLE_DEFAULT));
+        BM_TRY(bm_tpm_ik_create(context, BM_KEY_ECC256, &usual, &made));
+    BM_TRY(bm_tpm_ik_persist(&made, BM_TPM_IK_HANDLE_DEFAULT, &full));
     bm_tpm_ik_fini(ik);
     *ik = made;
     made = (bm_tpm_ik){0};
@@ -235,7 +237,7 @@ static BM_RESULT enroll(bm_tpm_context *context, bool in_session)
 static BM_RESULT examine(bm_tpm_context *context)
 {
     static FILE *nowhere;
-    const bm_options options = {.handle = BM_TPM_IK_HANDLE_DEFAULT};
+    const bm_options options = {.handle = BM_TPM_IK_HANDLE_DEFAULT, .state = "/none"};
     BM_AUTO(bm_doctor_ek_fini) bm_doctor_eks eks = {.count = 0};
     bm_doctor_tpm seen;
     bm_findings findings;

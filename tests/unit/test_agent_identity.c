@@ -104,6 +104,52 @@ static void test_a_saved_identity_has_every_file_and_is_current(void **state)
     assert_true(bm_identity_is_current(&seen, &f->key, RENEW_AFTER - 1));
 }
 
+static void test_the_handle_is_that_of_key_uri_or_none(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t handle;
+    } rows[] = {{"handle:0x81020001\n", 0x81020001u}, {"handle:0x81020001", 0}, {"handle:0x8102000g\n", 0}, {"handle:0x810200011\n", 0}, {"handle:81020001\n", 0}, {"", 0}};
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    bm_identity_state seen;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_int_equal(seen.handle, 0x81020000u);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_ok(bm_identity_put(&identity, "key.uri", 0644, bm_bytes_str(rows[i].text)));
+        assert_ok(bm_identity_look(&identity, &seen));
+        if (seen.handle != rows[i].handle)
+            fail_msg("row %zu: 0x%08x", i, seen.handle);
+    }
+}
+
+static void test_what_is_noted_as_renewed_is_the_certificate_in_use(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF first = BM_BUF_EMPTY;
+    BM_AUTO_BUF again = BM_BUF_EMPTY;
+    BM_AUTO_BUF other = BM_BUF_EMPTY;
+    char path[160];
+    bool found;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_note_renewed(&identity));
+    assert_ok(bm_identity_read(&identity, "renewed", &first, &found));
+    assert_int_equal(first.size, 65);
+    assert_ok(bm_identity_note_renewed(&identity));
+    assert_ok(bm_identity_read(&identity, "renewed", &again, &found));
+    assert_bytes(bm_buf_view(&first), bm_buf_view(&again));
+    assert_ok(bm_identity_put(&identity, "device.crt", 0644, bm_bytes_str("another")));
+    assert_ok(bm_identity_note_renewed(&identity));
+    assert_ok(bm_identity_read(&identity, "renewed", &other, &found));
+    assert_false(bm_bytes_equal(bm_buf_view(&first), bm_buf_view(&other)));
+    (void)snprintf(path, sizeof(path), "%s/renewed", f->path);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_the_files_hold_what_their_names_say(void **state)
 {
     fixture *f = *state;
@@ -148,6 +194,26 @@ static void test_the_key_file_is_for_its_owner_alone(void **state)
     assert_int_equal(status.st_mode & 07777, 0600);
     assert_int_equal(fstatat(identity.fd, "device.crt", &status, 0), 0);
     assert_int_equal(status.st_mode & 07777, 0644);
+}
+
+static void test_a_key_in_its_file_alone_is_named_by_that_file(void **state)
+{
+    fixture *f = *state;
+    BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
+    BM_AUTO_BUF uri = BM_BUF_EMPTY;
+    bm_identity_state seen;
+    char expected[192];
+    bool found;
+
+    fill(f, &identity);
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_false(seen.in_file);
+    assert_ok(bm_identity_save(&identity, 0, &f->key, &f->reply));
+    assert_ok(bm_identity_look(&identity, &seen));
+    assert_true(seen.in_file);
+    assert_ok(bm_identity_read(&identity, "key.uri", &uri, &found));
+    (void)snprintf(expected, sizeof(expected), "file:%s/device.key\n", f->path);
+    assert_bytes(bm_buf_view(&uri), bm_bytes_str(expected));
 }
 
 static void test_files_that_do_not_change_are_not_written(void **state)
@@ -360,12 +426,38 @@ static void test_a_mark_is_no_way_to_another_file(void **state)
     assert_int_not_equal(faccessat(identity.fd, "../elsewhere", F_OK, 0), 0);
 }
 
+static void the_name_is_the_common_name_if_it_is_one_that_we_give(void **state)
+{
+    static const struct {
+        const char *subject;
+        const char *name;
+    } rows[] = {
+        {"CN=SN-1, serialNumber=SN-1", "SN-1"}, {"O=Acme, CN=a.b:c", "a.b:c"},     {"CN=SN-1", "SN-1"}, {"", ""}, {"O=CN=x", ""},
+        {"serialNumber=SN-1", ""},              {"CN=, serialNumber=SN-1", ""},    {"CN=two words", ""}, {"xCN=SN-1", ""},
+        {"CN=0123456789012345678901234567890123456789012345678901234567890123", "0123456789012345678901234567890123456789012345678901234567890123"},
+        {"CN=01234567890123456789012345678901234567890123456789012345678901234", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bm_ekc_info info = {.subject = ""};
+        char name[BM_IDENTITY_MAX + 1] = "before";
+
+        (void)snprintf(info.subject, sizeof(info.subject), "%s", rows[i].subject);
+        bm_identity_name(&info, name);
+        assert_string_equal(name, rows[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_saved_identity_has_every_file_and_is_current, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_files_hold_what_their_names_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_handle_is_that_of_key_uri_or_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_noted_as_renewed_is_the_certificate_in_use, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_key_file_is_for_its_owner_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_key_in_its_file_alone_is_named_by_that_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_do_not_change_are_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drafts_that_a_crash_left_are_in_nobodys_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_directory_knows_its_ek_and_may_be_older_than_that, set_up, tear_down),
@@ -378,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_file_of_endless_size_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_mark_of_a_run_stays_until_it_is_taken_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_mark_is_no_way_to_another_file, set_up, tear_down),
+        cmocka_unit_test(the_name_is_the_common_name_if_it_is_one_that_we_give),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,22 @@ static void test_enroll_takes_all_its_options(void **state)
     assert_true(o.renew);
 }
 
+static void test_json_and_quiet_are_for_what_prints_something(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial", "SN-1"));
+    assert_false(o.json || o.quiet);
+    assert_ok(ENROLL(&o, "--serial", "SN-1", "--json", "--quiet"));
+    assert_true(o.json && o.quiet);
+    assert_ok(PARSE(&o, "show", "--quiet", "--json"));
+    assert_true(o.json && o.quiet);
+    assert_code(PARSE(&o, "tunnel", "--to", "h:1", "--json"), BM_E_USAGE);
+    assert_code(PARSE(&o, "tunnel", "--to", "h:1", "--quiet"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial", "SN-1", "--json=yes"), BM_E_USAGE);
+}
+
 static void test_enroll_has_the_documented_defaults(void **state)
 {
     bm_options o;
@@ -59,6 +75,42 @@ static void test_enroll_has_the_documented_defaults(void **state)
     assert_string_equal(o.state, "/var/lib/birthmark");
     assert_string_equal(o.tcti, "device:/dev/tpmrm0");
     assert_false(o.renew);
+}
+
+static void test_enroll_takes_where_the_key_is_and_who_may_use_it(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(ENROLL(&o, "--serial=SN-1"));
+    assert_false(o.has_parent);
+    assert_int_equal(o.persist, BM_PERSIST_AUTO);
+    assert_null(o.key_auth);
+    assert_int_equal(o.pcrs.mask, 0);
+    assert_ok(ENROLL(&o, "--serial=SN-1", "--parent", "endorsement", "--persist", "always", "--key-auth", "env:K"));
+    assert_true(o.has_parent);
+    assert_int_equal(o.parent, BM_TPM_ENDORSEMENT);
+    assert_int_equal(o.persist, BM_PERSIST_ALWAYS);
+    assert_string_equal(o.key_auth, "env:K");
+    assert_ok(ENROLL(&o, "--serial=SN-1", "--parent", "owner", "--persist", "never", "--pcrs", "sha256:0,7"));
+    assert_int_equal(o.parent, BM_TPM_OWNER);
+    assert_int_equal(o.persist, BM_PERSIST_NEVER);
+    assert_int_equal(o.pcrs.bank, BM_HASH_SHA256);
+    assert_int_equal(o.pcrs.mask, 0x81);
+}
+
+static void test_a_key_that_cannot_be_is_refused(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_code(ENROLL(&o, "--serial=SN-1", "--parent", "platform"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--persist", "maybe"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--pcrs", "0,7"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--key-auth", "secret"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--key-auth", "env:K", "--pcrs", "sha256:7"), BM_E_USAGE);
+    assert_code(ENROLL(&o, "--serial=SN-1", "--parent", "endorsement", "--persist", "never"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "--key-auth", "env:K"), BM_E_USAGE);
 }
 
 static void test_tcti_comes_from_the_option_then_the_environment(void **state)
@@ -97,7 +149,43 @@ static void test_doctor_takes_its_options_and_needs_none(void **state)
     assert_code(PARSE(&o, "doctor", "--renew"), BM_E_USAGE);
     assert_code(PARSE(&o, "doctor", "--profile", "Line 2"), BM_E_USAGE);
     assert_code(PARSE(&o, "doctor", "--serial", "-"), BM_E_USAGE);
-    assert_code(PARSE(&o, "show", "--json"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "doctor", "--quiet"));
+    assert_true(o.quiet);
+}
+
+static void test_renew_takes_its_options_and_needs_none(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "renew"));
+    assert_int_equal(o.command, BM_COMMAND_RENEW);
+    assert_false(o.now || o.new_key || o.has_handle);
+    assert_int_equal(o.wait, 300);
+    assert_int_equal(o.key, BM_KEY_NONE);
+    assert_null(o.server);
+    assert_ok(PARSE(&o, "renew", "--now", "--new-key", "--key", "ecc384", "--wait", "0s", "--state", "/tmp/x", "--tcti", "tabrmd", "--server",
+                    "https://ca.example", "--owner-auth", "env:O"));
+    assert_true(o.now && o.new_key);
+    assert_int_equal(o.key, BM_KEY_ECC384);
+    assert_int_equal(o.wait, 0);
+    assert_string_equal(o.server, "https://ca.example");
+    assert_ok(PARSE(&o, "renew", "--wait", "24h"));
+    assert_int_equal(o.wait, 86400);
+    assert_ok(PARSE(&o, "renew", "--help"));
+    assert_int_equal(o.command, BM_COMMAND_RENEW_HELP);
+    assert_non_null(strstr(bm_help_text(BM_COMMAND_RENEW_HELP), "--new-key"));
+    assert_code(PARSE(&o, "renew", "--wait", "25h"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--wait", "5"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--wait", "-1s"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--key", "ed25519"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--server", "ca.example"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--serial", "SN-1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--handle", "0x81020000"), BM_E_USAGE);
+    assert_code(PARSE(&o, "renew", "--renew"), BM_E_USAGE);
+    assert_code(PARSE(&o, "enroll", "--now"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "show", "--handle", "0x81020000"));
+    assert_true(o.has_handle);
 }
 
 static void test_a_value_as_itself_is_refused_and_not_repeated(void **state)
@@ -132,6 +220,38 @@ static void test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone(void **s
     assert_code(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", long_digits), BM_E_USAGE);
     assert_code(ENROLL(&o, "--serial", "SN-1", "--ek-sha256", "gg112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"), BM_E_USAGE);
     assert_code(PARSE(&o, "show", "--ek-sha256", digits), BM_E_USAGE);
+}
+
+static void test_the_exchange_by_files_takes_its_options_and_no_server(void **state)
+{
+    bm_options o;
+
+    (void)state;
+    assert_ok(PARSE(&o, "request", "--serial", "SN-1", "--out", "f", "--key", "ecc384", "--handle", "0x81020005", "--profile", "line-2", "--state",
+                    "/tmp/x", "--tcti", "swtpm", "--owner-auth", "file:/o", "--renew"));
+    assert_int_equal(o.command, BM_COMMAND_REQUEST);
+    assert_string_equal(o.out, "f");
+    assert_null(o.server);
+    assert_code(PARSE(&o, "request", "--serial", "SN-1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "--out", "f"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "--out", "f", "--serial", "SN 1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "--out", "f", "--serial", "SN-1", "--server", "https://ca.example"), BM_E_USAGE);
+    assert_code(PARSE(&o, "request", "word", "--out", "f", "--serial", "SN-1"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "accept", "answers", "--ca", "ca.crt", "--out", "second", "--state", "/tmp/x"));
+    assert_int_equal(o.command, BM_COMMAND_ACCEPT);
+    assert_string_equal(o.file, "answers");
+    assert_string_equal(o.out, "second");
+    assert_ok(PARSE(&o, "accept", "--ca", "ca.crt", "answers"));
+    assert_null(o.out);
+    assert_code(PARSE(&o, "accept", "--ca", "ca.crt"), BM_E_USAGE);
+    assert_code(PARSE(&o, "accept", "answers"), BM_E_USAGE);
+    assert_code(PARSE(&o, "accept", "answers", "more", "--ca", "ca.crt"), BM_E_USAGE);
+    assert_code(PARSE(&o, "accept", "answers", "--ca", "ca.crt", "--serial", "SN-1"), BM_E_USAGE);
+    assert_code(PARSE(&o, "show", "answers"), BM_E_USAGE);
+    assert_ok(PARSE(&o, "request", "--help"));
+    assert_non_null(strstr(bm_help_text(o.command), "first of two trips"));
+    assert_ok(PARSE(&o, "accept", "--help"));
+    assert_non_null(strstr(bm_help_text(o.command), "birthmarkctl batch"));
 }
 
 static void test_help_and_version_need_nothing_else(void **state)
@@ -315,11 +435,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enroll_takes_all_its_options),
+        cmocka_unit_test(test_json_and_quiet_are_for_what_prints_something),
         cmocka_unit_test(test_enroll_has_the_documented_defaults),
+        cmocka_unit_test(test_enroll_takes_where_the_key_is_and_who_may_use_it),
+        cmocka_unit_test(test_a_key_that_cannot_be_is_refused),
         cmocka_unit_test(test_tcti_comes_from_the_option_then_the_environment),
         cmocka_unit_test(test_doctor_takes_its_options_and_needs_none),
+        cmocka_unit_test(test_renew_takes_its_options_and_needs_none),
         cmocka_unit_test(test_a_value_as_itself_is_refused_and_not_repeated),
         cmocka_unit_test(test_the_only_ek_is_named_by_64_digits_and_for_enroll_alone),
+        cmocka_unit_test(test_the_exchange_by_files_takes_its_options_and_no_server),
         cmocka_unit_test(test_help_and_version_need_nothing_else),
         cmocka_unit_test(test_help_names_every_exit_status),
         cmocka_unit_test(test_no_or_unknown_command_is_refused),

@@ -1,8 +1,7 @@
-/* The parts of agent/tpm_* that need no TPM: codes into results, which TCTI has a manager, chains and nonces from NV, key files. */
+/* The parts of agent/tpm_* that need no TPM: codes into results, which TCTI has a manager, chains and nonces from NV. */
 #include "unit.h"
 
 #include "agent/exchange.h"
-#include "agent/key_file.h"
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
@@ -222,8 +221,8 @@ static void test_public_areas_that_are_none_are_refused(void **state)
     assert_code(bm_tpm_object_public_of(bm_buf_view(&in), &area), BM_E_MALFORMED);
 }
 
-/* A TPM2B_PUBLIC of an IK of P-256 with these attributes; the point is the curve's generator. */
-static void put_ik(bm_buf *out, uint32_t attributes, uint16_t scheme)
+/* A TPM2B_PUBLIC of an IK of P-256 with these attributes and this policy; the point is the curve's generator. */
+static void put_ik(bm_buf *out, uint32_t attributes, bm_bytes policy, uint16_t scheme)
 {
     static const char x[] = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
     static const char y[] = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
@@ -232,7 +231,7 @@ static void put_ik(bm_buf *out, uint32_t attributes, uint16_t scheme)
     assert_ok(bm_buf_put_u16(&area, TPM2_ALG_ECC));
     assert_ok(bm_buf_put_u16(&area, TPM2_ALG_SHA256));
     assert_ok(bm_buf_put_u32(&area, attributes));
-    assert_ok(bm_buf_put_u16(&area, 0)); /* policy */
+    assert_ok(bm_buf_put_sized16(&area, policy));
     assert_ok(bm_buf_put_u16(&area, TPM2_ALG_NULL));
     assert_ok(bm_buf_put_u16(&area, scheme));
     if (scheme != TPM2_ALG_NULL)
@@ -250,7 +249,16 @@ static bm_key_type type_with(uint32_t attributes, uint16_t scheme)
 {
     BM_AUTO_BUF ik = BM_BUF_EMPTY;
 
-    put_ik(&ik, attributes, scheme);
+    put_ik(&ik, attributes, bm_bytes_of(NULL, 0), scheme);
+    return bm_tpm_ik_type_of(bm_buf_view(&ik));
+}
+
+static bm_key_type type_with_policy(uint32_t attributes)
+{
+    static const uint8_t policy[32] = {7};
+    BM_AUTO_BUF ik = BM_BUF_EMPTY;
+
+    put_ik(&ik, attributes, BM_BYTES_ARRAY(policy), TPM2_ALG_NULL);
     return bm_tpm_ik_type_of(bm_buf_view(&ik));
 }
 
@@ -266,6 +274,11 @@ static void test_only_keys_of_our_template_are_ours(void **state)
     assert_int_equal(type_with(ours & ~BM_TPMA_NO_DA, TPM2_ALG_NULL), BM_KEY_NONE);
     assert_int_equal(type_with(ours & ~BM_TPMA_FIXED_TPM, TPM2_ALG_NULL), BM_KEY_NONE);
     assert_int_equal(type_with(ours, TPM2_ALG_ECDSA), BM_KEY_NONE);
+    /* A policy takes the place of userWithAuth, and does not stand beside it. */
+    assert_int_equal(type_with_policy(ours & ~BM_TPMA_USER_WITH_AUTH), BM_KEY_ECC256);
+    assert_int_equal(type_with_policy(ours), BM_KEY_NONE);
+    assert_int_equal(type_with(ours & ~BM_TPMA_USER_WITH_AUTH, TPM2_ALG_NULL), BM_KEY_NONE);
+    assert_int_equal(type_with_policy((ours & ~BM_TPMA_USER_WITH_AUTH) | BM_TPMA_ADMIN_WITH_POLICY), BM_KEY_NONE);
     assert_int_equal(bm_tpm_ik_type_of(bm_bytes_str("no public area")), BM_KEY_NONE);
     assert_int_equal(bm_tpm_ik_type_of(bm_bytes_of(NULL, 0)), BM_KEY_NONE);
 }
@@ -304,51 +317,6 @@ static void test_only_the_storage_key_that_we_make_is_ours(void **state)
     assert_false(is_parent_with(18, TPM2_ALG_ECDH));  /* scheme */
     assert_false(is_parent_with(20, TPM2_ECC_NIST_P384));
     assert_false(bm_tpm_ik_is_parent(bm_bytes_of(NULL, 0)));
-}
-
-static void test_key_files_are_read_as_they_were_written(void **state)
-{
-    BM_AUTO_BUF pem = BM_BUF_EMPTY;
-    BM_AUTO_BUF public_area = BM_BUF_EMPTY;
-    BM_AUTO_BUF private_area = BM_BUF_EMPTY;
-
-    (void)state;
-    assert_ok(bm_key_file_put(&pem, bm_bytes_str("public"), bm_bytes_str("private")));
-    assert_bytes(bm_bytes_of(pem.data, 34), bm_bytes_str("-----BEGIN TSS2 PRIVATE KEY-----\nM"));
-    assert_ok(bm_key_file_parse(bm_buf_view(&pem), &public_area, &private_area));
-    assert_bytes(bm_buf_view(&public_area), bm_bytes_str("public"));
-    assert_bytes(bm_buf_view(&private_area), bm_bytes_str("private"));
-}
-
-static void assert_no_key_file(const char *label, const char *hex)
-{
-    BM_AUTO_BUF der = BM_BUF_EMPTY;
-    BM_AUTO_BUF pem = BM_BUF_EMPTY;
-    BM_AUTO_BUF a = BM_BUF_EMPTY;
-    BM_AUTO_BUF b = BM_BUF_EMPTY;
-
-    assert_ok(bm_text_from_hex(bm_bytes_str(hex), &der));
-    assert_ok(bm_ca_put_pem(&pem, label, bm_buf_view(&der)));
-    assert_code(bm_key_file_parse(bm_buf_view(&pem), &a, &b), BM_E_MALFORMED);
-    assert_int_equal(a.size, 0);
-    assert_int_equal(b.size, 0);
-}
-
-static void test_other_key_files_are_refused(void **state)
-{
-    BM_AUTO_BUF a = BM_BUF_EMPTY;
-    BM_AUTO_BUF b = BM_BUF_EMPTY;
-
-    (void)state;
-    assert_code(bm_key_file_parse(bm_bytes_of(NULL, 0), &a, &b), BM_E_MALFORMED);
-    assert_no_key_file("PRIVATE KEY", "301d0606678105" "0a0103a0030101ff020440000001040141040142");
-    /* importable instead of loadable; emptyAuth FALSE; a parent handle; a policy; bytes behind it; cut off */
-    assert_no_key_file("TSS2 PRIVATE KEY", "301b06066781050a0104a0030101ff020440000001040141040142");
-    assert_no_key_file("TSS2 PRIVATE KEY", "301b06066781050a0103a003010100020440000001040141040142");
-    assert_no_key_file("TSS2 PRIVATE KEY", "301c06066781050a0103a0030101ff02050081000001040141040142");
-    assert_no_key_file("TSS2 PRIVATE KEY", "301d06066781050a0103a0030101ffa1000204" "40000001040141040142");
-    assert_no_key_file("TSS2 PRIVATE KEY", "301b06066781050a0103a0030101ff02044000000104014104014200");
-    assert_no_key_file("TSS2 PRIVATE KEY", "301b06066781050a0103a0030101ff0204400000010401410401");
 }
 
 static void test_a_refusal_is_said_with_its_code_and_advice(void **state)
@@ -406,8 +374,6 @@ int main(void)
         cmocka_unit_test(test_public_areas_that_are_none_are_refused),
         cmocka_unit_test(test_only_keys_of_our_template_are_ours),
         cmocka_unit_test(test_only_the_storage_key_that_we_make_is_ours),
-        cmocka_unit_test(test_key_files_are_read_as_they_were_written),
-        cmocka_unit_test(test_other_key_files_are_refused),
         cmocka_unit_test(test_a_refusal_is_said_with_its_code_and_advice),
         cmocka_unit_test(test_an_answer_of_another_server_is_told_as_such),
         cmocka_unit_test(test_a_proxy_that_cannot_answer_now_is_no_wrong_address),

@@ -56,9 +56,9 @@ static void test_servers_are_names_or_addresses_with_a_port(void **state)
         assert_int_equal(bm_tunnel_address_parse_server(bad[i], &server).code, BM_E_USAGE);
 }
 
-static void make_wish(bm_tunnel_wish *wish)
+static void make_wish(bm_tls_wish *wish)
 {
-    *wish = (bm_tunnel_wish){.handle = 0x81020000u, .scheme = BM_TUNNEL_PSS, .hash = BM_HASH_SHA384, .digest = {.size = 48}};
+    *wish = (bm_tls_wish){.handle = 0x81020000u, .scheme = BM_TLS_PSS, .hash = BM_HASH_SHA384, .digest = {.size = 48}};
     memset(wish->key, 7, sizeof(wish->key));
     memset(wish->digest.bytes, 9, 48);
 }
@@ -66,8 +66,8 @@ static void make_wish(bm_tunnel_wish *wish)
 static void test_a_wish_arrives_as_it_was_sent(void **state)
 {
     BM_AUTO_BUF ask = BM_BUF_EMPTY;
-    bm_tunnel_wish wish;
-    bm_tunnel_wish got;
+    bm_tls_wish wish;
+    bm_tls_wish got;
     bm_tunnel_ask type;
 
     (void)state;
@@ -76,7 +76,7 @@ static void test_a_wish_arrives_as_it_was_sent(void **state)
     assert_ok(bm_tunnel_message_parse_ask(bm_buf_view(&ask), &type, &got));
     assert_int_equal(type, BM_TUNNEL_ASK_SIGN);
     assert_int_equal(got.handle, wish.handle);
-    assert_int_equal(got.scheme, BM_TUNNEL_PSS);
+    assert_int_equal(got.scheme, BM_TLS_PSS);
     assert_int_equal(got.hash, BM_HASH_SHA384);
     assert_memory_equal(got.key, wish.key, sizeof(wish.key));
     assert_memory_equal(got.digest.bytes, wish.digest.bytes, 48);
@@ -85,7 +85,7 @@ static void test_a_wish_arrives_as_it_was_sent(void **state)
 static void test_requests_that_are_cut_longer_or_of_no_kind_are_refused(void **state)
 {
     BM_AUTO_BUF ask = BM_BUF_EMPTY;
-    bm_tunnel_wish wish;
+    bm_tls_wish wish;
     bm_tunnel_ask type;
     static const size_t wrong[] = {0, 37, 38}; /* the type, the scheme, the hash */
 

@@ -24,6 +24,7 @@ static void the_default_text_is_the_profile_of_the_manual(void **state)
     assert_false(profile->ik_keys[BM_KEY_NONE]);
     assert_int_equal(profile->validity, 31536000);
     assert_int_equal(profile->ticket_lifetime, 300);
+    assert_int_equal(profile->offline_ticket_lifetime, 0);
     assert_int_equal(profile->subject_count, 2);
     assert_int_equal(config.max_connections, 10000);
     assert_int_equal(config.request_timeout, 10);
@@ -46,6 +47,27 @@ static void what_a_profile_leaves_out_is_as_in_the_default(void **state)
     assert_false(profile->classes[BM_CLASS_DISCRETE]);
     assert_int_equal(profile->validity, 31536000);
     assert_true(profile->ik_keys[BM_KEY_RSA3072]);
+}
+
+static void renewals_after_the_end_are_always_never_or_for_a_while(void **state)
+{
+    static const struct {
+        const char *text;
+        bool lapses;
+        int64_t seconds;
+    } rows[] = {{PROFILE, false, 0},
+                {PROFILE "renew_expired = always\n", false, 0},
+                {PROFILE "renew_expired = never\n", true, 0},
+                {PROFILE "renew_expired = 30d\n", true, 30 * 86400},
+                {PROFILE "renew_expired = 100y\n", true, INT64_C(3153600000)}};
+    bm_config config;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_ok(bm_config_parse("f", bm_bytes_str(rows[i].text), &config));
+        assert_int_equal(config.profiles[0].lapses, rows[i].lapses);
+        assert_int_equal(config.profiles[0].renew_expired, rows[i].seconds);
+    }
 }
 
 /* The text is refused, and the detail begins with where. */
@@ -76,6 +98,13 @@ static void a_wrong_file_is_refused_with_file_and_line(void **state)
     refused(PROFILE "validity = 0s\n", "f:5: validity");
     refused(PROFILE "validity = 200y\n", "f:5: validity");
     refused(PROFILE "ticket_lifetime = 2h\n", "f:5: ticket_lifetime");
+    refused(PROFILE "offline_ticket_lifetime = 31d\n", "f:5: offline_ticket_lifetime");
+    refused(PROFILE "offline_ticket_lifetime = 0s\n", "f:5: offline_ticket_lifetime");
+    refused(PROFILE "offline_ticket_lifetime = 7\n", "f:5: offline_ticket_lifetime");
+    refused(PROFILE "renew_expired = Never\n", "f:5: renew_expired is always, never");
+    refused(PROFILE "renew_expired = 0s\n", "f:5: renew_expired is always, never");
+    refused(PROFILE "renew_expired = 101y\n", "f:5: renew_expired is always, never");
+    refused(PROFILE "renew_expired =\n", "f:5: renew_expired is always, never");
     refused("[profile a]\ntrust = maybe\n", "f:2: trust is one of");
     refused("[profile a]\nidentity = serial\n", "f:2: identity is one of");
     refused("[profile a]\nsubject = DC=x\n", "f:2:");
@@ -152,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_text_is_the_profile_of_the_manual),
         cmocka_unit_test(what_a_profile_leaves_out_is_as_in_the_default),
+        cmocka_unit_test(renewals_after_the_end_are_always_never_or_for_a_while),
         cmocka_unit_test(a_wrong_file_is_refused_with_file_and_line),
         cmocka_unit_test(the_keys_of_the_server_are_taken),
         cmocka_unit_test(a_line_that_inih_would_cut_is_refused),

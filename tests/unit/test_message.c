@@ -23,7 +23,7 @@ static bm_store_certificate example_certificate(void)
 
 static bm_store_lookup example_found(void)
 {
-    bm_store_lookup made = {.known = true, .claim = BM_CLAIM_TAKEN, .anchors_epoch = 7};
+    bm_store_lookup made = {.known = true, .claim = BM_CLAIM_TAKEN, .anchors_epoch = 7, .last_expiry = 8};
 
     made.device = (bm_device){.id = 5, .in_inventory = true, .status = BM_DEVICE_RETIRED, .created = 1, .changed = 2};
     memset(made.device.ek_sha256, 0x55, sizeof(made.device.ek_sha256));
@@ -142,6 +142,7 @@ static void records_and_look_ups_come_out_as_they_went_in(void **state)
     assert_int_equal(found.device.status, BM_DEVICE_RETIRED);
     assert_int_equal(found.claim, BM_CLAIM_TAKEN);
     assert_int_equal(found.anchors_epoch, 7);
+    assert_int_equal(found.last_expiry, 8);
     assert_bytes(der, bm_bytes_str("earlier"));
 }
 

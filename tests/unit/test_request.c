@@ -42,6 +42,61 @@ static void a_request_is_read_and_written_the_same(void **state)
     bm_request_fini(&request);
 }
 
+#define FILE_OF(call) "{\"birthmark\":\"request 1\",\"call\":\"" call "\","
+
+static void file_refused(const char *text, bm_code code)
+{
+    bm_request request = {0};
+    bm_request zero = {0};
+    bm_call call;
+    bm_result result = bm_request_parse_file(bm_bytes_str(text), &call, &request);
+
+    if (result.code != code)
+        fail_msg("%s: %s (%s), expected %s", text, bm_code_name(result.code), result.detail ? result.detail : "-", bm_code_name(code));
+    assert_memory_equal(&request, &zero, sizeof(request));
+}
+
+static void a_request_file_is_read_and_written_the_same(void **state)
+{
+    static const char *const texts[] = {FILE_OF("getChallenge") BODY ",\"profile\":\"fleet\"}",
+                                        FILE_OF("getCertificate") BODY "," CHALLENGE "," TICKET ",\"profile\":\"fleet\"}"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        BM_AUTO(bm_request_fini) bm_request request = {0};
+        BM_AUTO_BUF out = BM_BUF_EMPTY;
+        bm_call call;
+
+        assert_ok(bm_request_parse_file(bm_bytes_str(texts[i]), &call, &request));
+        assert_int_equal(call, i == 0 ? BM_CALL_CHALLENGE : BM_CALL_CERTIFICATE);
+        assert_ok(bm_request_put_file(call, &request, &out));
+        assert_bytes(bm_buf_view(&out), bm_bytes_str(texts[i]));
+        /* cut off anywhere it is none */
+        for (size_t size = 0; size < out.size; size++) {
+            bm_request cut = {0};
+
+            assert_true(bm_request_parse_file(bm_bytes_of(out.data, size), &call, &cut).code != BM_OK);
+        }
+    }
+}
+
+static void a_request_file_says_what_it_is_and_nothing_else(void **state)
+{
+    (void)state;
+    file_refused("{" BODY "}", BM_E_FIELD_MISSING);
+    file_refused("{\"birthmark\":\"request 1\"," BODY "}", BM_E_FIELD_MISSING);
+    file_refused("{\"birthmark\":\"request 2\",\"call\":\"getChallenge\"," BODY "}", BM_E_FIELD_INVALID);
+    file_refused("{\"birthmark\":1,\"call\":\"getChallenge\"," BODY "}", BM_E_FIELD_INVALID);
+    file_refused(FILE_OF("getchallenge") BODY "}", BM_E_FIELD_INVALID);
+    file_refused(FILE_OF("getChallenge") BODY "," TICKET "}", BM_E_FIELD_UNKNOWN);
+    file_refused(FILE_OF("getCertificate") BODY "," TICKET "}", BM_E_FIELD_MISSING);
+    file_refused(FILE_OF("getChallenge") BODY ",\"more\":1}", BM_E_FIELD_UNKNOWN);
+    file_refused(FILE_OF("getChallenge") BODY ",\"call\":\"getChallenge\"}", BM_E_FIELD_UNKNOWN);
+    file_refused(FILE_OF("getChallenge") BODY "}x", BM_E_REQUEST_MALFORMED);
+    /* a body of the network is not a file, and a file is not such a body */
+    refused(BM_CALL_CHALLENGE, FILE_OF("getChallenge") BODY "}", BM_E_FIELD_UNKNOWN);
+}
+
 static void a_request_without_a_profile_has_the_default(void **state)
 {
     bm_request request = {0};
@@ -224,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_read_and_written_the_same),
+        cmocka_unit_test(a_request_file_is_read_and_written_the_same),
+        cmocka_unit_test(a_request_file_says_what_it_is_and_nothing_else),
         cmocka_unit_test(a_request_without_a_profile_has_the_default),
         cmocka_unit_test(what_is_not_one_json_object_is_refused),
         cmocka_unit_test(unknown_members_and_members_given_twice_are_refused),

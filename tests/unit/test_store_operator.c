@@ -149,6 +149,47 @@ static void a_device_that_is_not_there_cannot_be_retired(void **state)
     bm_store_rollback(f->store);
 }
 
+static void the_look_up_says_when_the_last_certificate_ends_and_who_was_let_in_since(void **state)
+{
+    fixture *f = *state;
+    bm_store_certificate made = certificate(1, 1, "SN1");
+    bm_store_lookup found;
+
+    assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+    assert_int_equal(found.last_expiry, 0);
+    assert_ok(record(f->store, &made));
+    made = certificate(2, 1, "SN1");
+    made.not_after = NOW + 5000;
+    assert_ok(record(f->store, &made));
+    made = certificate(3, 1, "SN1");
+    assert_ok(record(f->store, &made));
+    made = certificate(4, 2, "SN2");
+    made.not_after = NOW + 9000;
+    assert_ok(record(f->store, &made));
+    assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+    assert_int_equal(found.last_expiry, NOW + 5000);
+    assert_ok(bm_store_begin(f->store));
+    assert_ok(bm_store_device_admit(f->store, found.device.id, NOW + 6000));
+    assert_ok(bm_store_commit(f->store));
+    assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+    assert_int_equal(found.device.changed, NOW + 6000);
+    assert_int_equal(found.last_expiry, NOW + 5000);
+}
+
+static void a_retired_device_is_not_let_in_nor_one_that_is_not_there(void **state)
+{
+    fixture *f = *state;
+    bool changed;
+
+    assert_ok(add_device(f->store, 1, "SN1", &changed));
+    retire(f->store, 1);
+    assert_code(bm_store_device_admit(f->store, 1, NOW), BM_E_STORE);
+    assert_ok(bm_store_begin(f->store));
+    assert_code(bm_store_device_admit(f->store, 1, NOW), BM_E_DEVICE_RETIRED);
+    assert_code(bm_store_device_admit(f->store, 2, NOW), BM_E_STORE_NOT_FOUND);
+    bm_store_rollback(f->store);
+}
+
 static bm_store_anchor anchor_of(uint8_t byte, bm_tpm_class class)
 {
     bm_store_anchor anchor = {.class = class, .added = NOW, .subject = "CN=Vendor", .der = bm_bytes_str("der of an anchor")};
@@ -350,6 +391,8 @@ int main(void)
         T(a_serial_that_looks_like_an_ek_does_not_stand_in_for_it),
         T(the_active_device_is_found_before_retired_ones),
         T(a_device_that_is_not_there_cannot_be_retired),
+        T(the_look_up_says_when_the_last_certificate_ends_and_who_was_let_in_since),
+        T(a_retired_device_is_not_let_in_nor_one_that_is_not_there),
         T(the_epoch_grows_when_anchors_change_and_only_then),
         T(an_anchor_without_class_or_bytes_is_refused),
         T(the_log_is_listed_from_a_number_on),

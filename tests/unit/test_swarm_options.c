@@ -23,6 +23,19 @@ static bm_result parse(const char *line, bm_swarm_options *options)
     return bm_swarm_options_parse(line[0] == 0 ? 1 : argc, argv, options);
 }
 
+static void requests_need_a_directory_and_no_server(void **state)
+{
+    bm_swarm_options options;
+
+    (void)state;
+    assert_ok(parse("requests --out d --devices 5 --answers a", &options));
+    assert_int_equal(options.command, BM_SWARM_COMMAND_REQUESTS);
+    assert_string_equal(options.out, "d");
+    assert_string_equal(options.answers, "a");
+    assert_code(parse("requests --devices 5", &options), BM_E_USAGE);
+    assert_code(parse("requests --out", &options), BM_E_USAGE);
+}
+
 static void a_run_has_what_was_given_and_defaults(void **state)
 {
     bm_swarm_options options;
@@ -171,6 +184,7 @@ static void what_is_no_address_of_a_server_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_need_a_directory_and_no_server),
         cmocka_unit_test(a_run_has_what_was_given_and_defaults),
         cmocka_unit_test(a_command_stands_before_its_options),
         cmocka_unit_test(a_wrong_command_line_is_refused_in_a_sentence),

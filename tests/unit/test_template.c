@@ -426,7 +426,7 @@ static void keys_that_are_no_identity_keys_are_refused(void **state)
     }
 }
 
-static void an_identity_key_with_a_policy_or_a_cipher_is_refused(void **state)
+static void an_identity_key_with_a_policy_beside_its_value_or_with_a_cipher_is_refused(void **state)
 {
     BM_AUTO_BUF area = vector(area_ecc_ik);
     static const uint8_t policy[32] = {1};
@@ -436,7 +436,12 @@ static void an_identity_key_with_a_policy_or_a_cipher_is_refused(void **state)
     assert_ok(bm_tpm_public_parse(bm_buf_view(&area), &ik));
     ik.policy = BM_BYTES_ARRAY(policy);
     assert_code(bm_template_check_ik(&ik), BM_E_IK_ATTRIBUTES);
+    ik.attributes |= BM_TPMA_ADMIN_WITH_POLICY;
+    ik.attributes &= ~BM_TPMA_USER_WITH_AUTH;
+    assert_code(bm_template_check_ik(&ik), BM_E_IK_ATTRIBUTES);
     ik.policy = bm_bytes_of(NULL, 0);
+    ik.attributes &= ~BM_TPMA_ADMIN_WITH_POLICY;
+    ik.attributes |= BM_TPMA_USER_WITH_AUTH;
     ik.symmetric = BM_TPM_ALG_AES;
     assert_code(bm_template_check_ik(&ik), BM_E_IK_ATTRIBUTES);
 }
@@ -462,7 +467,7 @@ int main(void)
         cmocka_unit_test(identity_keys_of_other_types_have_no_template),
         cmocka_unit_test(each_attribute_of_an_identity_key_is_demanded),
         cmocka_unit_test(keys_that_are_no_identity_keys_are_refused),
-        cmocka_unit_test(an_identity_key_with_a_policy_or_a_cipher_is_refused),
+        cmocka_unit_test(an_identity_key_with_a_policy_beside_its_value_or_with_a_cipher_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

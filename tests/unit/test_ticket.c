@@ -123,6 +123,35 @@ static void a_ticket_is_good_from_its_making_to_its_expiry_only(void **state)
     assert_code(bm_ticket_check_time(&fields, 699, 300), BM_E_TICKET_INVALID);
 }
 
+static void a_ticket_of_one_way_is_none_of_the_other(void **state)
+{
+    bm_ticket_fields online = sample();
+    bm_ticket_fields offline = sample();
+    bm_ticket_fields parsed = {0};
+    BM_AUTO_BUF challenge = BM_BUF_EMPTY;
+    BM_AUTO_BUF message = BM_BUF_EMPTY;
+    uint8_t id[BM_SHA256_SIZE];
+    uint8_t other[BM_SHA256_SIZE];
+
+    (void)state;
+    offline.way = BM_TICKET_OFFLINE;
+    assert_ok(bm_ticket_request_id(&online, id));
+    assert_ok(bm_ticket_request_id(&offline, other));
+    assert_memory_not_equal(id, other, BM_SHA256_SIZE);
+    assert_ok(bm_ticket_put_message(&message, &offline));
+    assert_int_equal(message.size, BM_TICKET_MESSAGE_SIZE);
+    assert_code(bm_ticket_parse_message(bm_buf_view(&message), &parsed), BM_E_TICKET_INVALID);
+    assert_ok(bm_ticket_put_challenge(&challenge, &offline));
+    assert_code(bm_ticket_parse_challenge(bm_buf_view(&challenge), &parsed), BM_E_TICKET_INVALID);
+    assert_ok(bm_ticket_parse_offline_challenge(bm_buf_view(&challenge), &parsed));
+    assert_true(parsed.way == BM_TICKET_OFFLINE && parsed.expires == offline.expires);
+    for (size_t size = 0; size < challenge.size; size++)
+        assert_code(bm_ticket_parse_offline_challenge(bm_bytes_of(challenge.data, size), &parsed), BM_E_TICKET_INVALID);
+    bm_buf_clear(&challenge);
+    assert_ok(bm_ticket_put_challenge(&challenge, &online));
+    assert_code(bm_ticket_parse_offline_challenge(bm_buf_view(&challenge), &parsed), BM_E_TICKET_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_message_of_another_domain_version_or_size_is_refused),
         cmocka_unit_test(a_challenge_carries_key_expiry_and_nonce_and_nothing_else),
         cmocka_unit_test(a_challenge_that_is_cut_long_or_of_another_version_is_refused),
+        cmocka_unit_test(a_ticket_of_one_way_is_none_of_the_other),
         cmocka_unit_test(a_ticket_is_good_from_its_making_to_its_expiry_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,11 +95,51 @@ static void a_name_that_derives_from_another_ek_cannot_be_claimed(void **state)
     }
 }
 
+/* Whether a device whose certificates have ended may renew; times are seconds after the end of the last one. */
+static void the_profile_says_how_long_after_its_end_a_device_may_renew(void **state)
+{
+    enum { END = 1000000, ALWAYS = -1 };
+    static const struct {
+        int64_t rule; /* seconds, or ALWAYS */
+        bm_verdict_record record;
+        int64_t now;
+        bm_code code;
+    } rows[] = {
+        /* never: until the second in which it ends */
+        {0, {.known = true, .last_expiry = END}, END - 1, BM_OK},
+        {0, {.known = true, .last_expiry = END}, END, BM_OK},
+        {0, {.known = true, .last_expiry = END}, END + 1, BM_E_RENEWAL_EXPIRED},
+        {0, {.known = true, .last_expiry = END, .admitted = 7}, INT64_MAX, BM_E_RENEWAL_EXPIRED},
+        /* so long, and not longer */
+        {60, {.known = true, .last_expiry = END, .admitted = END - 1}, END + 60, BM_OK},
+        {60, {.known = true, .last_expiry = END, .admitted = END - 1}, END + 61, BM_E_RENEWAL_EXPIRED},
+        {60, {.known = true, .last_expiry = END}, INT64_MAX, BM_E_RENEWAL_EXPIRED},
+        {60, {.known = true, .last_expiry = INT64_MAX}, 0, BM_OK},
+        /* an operator's act after the end lets it in, for as long as it has no other certificate */
+        {0, {.known = true, .last_expiry = END, .admitted = END}, END + 999999, BM_OK},
+        {60, {.known = true, .last_expiry = END, .admitted = END + 500}, END + 999999, BM_OK},
+        /* it never had one; nobody knows it; always */
+        {0, {.known = true}, END, BM_OK},
+        {0, {.known = false, .last_expiry = END}, END + 1, BM_OK},
+        {ALWAYS, {.known = true, .last_expiry = END}, INT64_MAX, BM_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bm_profile profile = {.lapses = rows[i].rule != ALWAYS, .renew_expired = rows[i].rule == ALWAYS ? 0 : rows[i].rule};
+        bm_result result = bm_verdict_renewal(&profile, &rows[i].record, rows[i].now);
+
+        if (result.code != rows[i].code)
+            fail_msg("row %zu: %s, expected %s", i, bm_code_name(result.code), bm_code_name(rows[i].code));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_decision_table),
         cmocka_unit_test(a_name_that_derives_from_another_ek_cannot_be_claimed),
+        cmocka_unit_test(the_profile_says_how_long_after_its_end_a_device_may_renew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #define HEADER_SIZE 10
@@ -143,6 +144,8 @@ static bm_wrap_verdict on_command(void *user, const bm_wrap_turn *turn, bm_wrap_
         say(f, turn, "unsent");
         return BM_WRAP_BREAK;
     }
+    if (rule != NULL && rule->fault == BM_PLAN_SLOW)
+        (void)nanosleep(&(struct timespec){.tv_sec = rule->value / 1000, .tv_nsec = rule->value % 1000 * 1000000L}, NULL);
     if (rule != NULL && rule->fault == BM_PLAN_TWIST)
         change_bit(message, rule->value);
     say(f, turn, rule == NULL ? "sent" : "spoilt");

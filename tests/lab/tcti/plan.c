@@ -17,7 +17,7 @@ static const struct {
 } kinds[] = {
     {"answer", BM_PLAN_ANSWER, FORM_COUNTED}, {"unsent", BM_PLAN_UNSENT, FORM_ALONE}, {"lost", BM_PLAN_LOST, FORM_ALONE},
     {"cut", BM_PLAN_CUT, FORM_COUNTED},       {"flip", BM_PLAN_FLIP, FORM_COUNTED},   {"twist", BM_PLAN_TWIST, FORM_COUNTED},
-    {"replay", BM_PLAN_REPLAY, FORM_COUNTED}, {"swap", BM_PLAN_SWAP, FORM_FILE},
+    {"replay", BM_PLAN_REPLAY, FORM_COUNTED}, {"swap", BM_PLAN_SWAP, FORM_FILE},   {"slow", BM_PLAN_SLOW, FORM_COUNTED},
 };
 
 static bool take_number(const char *text, const char **end, uint32_t *value)

@@ -12,6 +12,7 @@
  *   twist FROM COUNT AT    the lowest bit of byte AT of the command is changed
  *   replay FROM COUNT BACK the response is the one to the command BACK before, as `record` has it
  *   swap FROM FILE         the response is what FILE holds
+ *   slow FROM COUNT MS     the TPM takes so many milliseconds more
  *
  * FROM is the number of a command (1 is the first), or CODE:N for the N-th with that TPM_CC. COUNT commands are meant from there on (of
  * that code, in the second form); 0: all. AT counts from the end from 0x80000000 on: 0xFFFFFFFF is the last byte. Numbers are decimal, or hexadecimal after 0x.
@@ -25,7 +26,8 @@
 #define BM_PLAN_PATH 512
 
 typedef enum {
-    BM_PLAN_ANSWER, BM_PLAN_UNSENT, BM_PLAN_LOST, BM_PLAN_CUT, BM_PLAN_FLIP, BM_PLAN_TWIST, BM_PLAN_REPLAY, BM_PLAN_SWAP
+    BM_PLAN_ANSWER, BM_PLAN_UNSENT, BM_PLAN_LOST, BM_PLAN_CUT, BM_PLAN_FLIP, BM_PLAN_TWIST, BM_PLAN_REPLAY, BM_PLAN_SWAP,
+    BM_PLAN_SLOW
 } bm_plan_fault;
 
 /* One rule; `code` is 0 when `from` counts all commands. */

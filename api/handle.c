@@ -1,0 +1,21 @@
+#include "api/handle.h"
+
+#include <unistd.h>
+
+BM_RESULT bm_handle_check(const birthmark *identity)
+{
+    BM_CHECK(identity != NULL, BM_E_USAGE, "there is no handle: get one with birthmark_open");
+    /* Two processes on one connection would take each other's answers, and another thread may have held the lock. */
+    BM_CHECK(identity->owner == getpid(), BM_E_USAGE, "the handle is another process's: after fork(), get one with birthmark_open");
+    return bm_ok();
+}
+
+void bm_handle_lock(birthmark *identity)
+{
+    (void)pthread_mutex_lock(&identity->lock);
+}
+
+void bm_handle_unlock(birthmark *identity)
+{
+    (void)pthread_mutex_unlock(&identity->lock);
+}
