@@ -213,16 +213,17 @@ static BM_RESULT check_dates(const bm_ekc_info *info)
 static BM_RESULT install_new(renewal *r, bm_enrolment *e, bm_identity *next)
 {
     uint32_t before = e->state.in_file ? 0 : e->handle;
+    bool full = false;
 
     if (!e->in_file)
         BM_TRY(bm_renew_key_place(e, &e->handle));
     BM_TRY(bm_identity_save(next, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
-    if (!e->in_file) {
-        BM_TRY(bm_enrolment_keys_put_down(e, &e->ik));
-        /* There was no room: it is in its file. */
-        if (e->in_file)
-            BM_TRY(bm_identity_save(next, 0, &e->ek.key, &e->certificate));
-    }
+    if (!e->in_file)
+        BM_TRY(bm_tpm_ik_persist(&e->ik, e->handle, &full));
+    /* It does not go into its file instead: programs that take the key by a handle would lose it by a timer's doing. */
+    BM_CHECK(!full, BM_E_TPM,
+             "the TPM's NV memory is full: there is no room for a second key beside the one that is in use. Remove a persistent key that is not needed "
+             "(tpm2_evictcontrol), or renew with the same key; the identity stays as it was");
     BM_TRY(bm_renew_key_prove(e));
     BM_TRY(bm_renewal_write(&e->identity, &r->record));
     BM_TRY(bm_identity_swap_commit(&e->identity));

@@ -20,7 +20,7 @@ with open(sys.argv[1], "r+b") as file:
 # between SERIAL SECONDS: a device's two calls, and that step of the clock between them. What it says is in $LAB/said.
 between() {
     local rc=0 pid
-    rm -f "$LAB/go"
+    rm -f "$LAB/go" "$LAB/said"
     mkfifo "$LAB/go"
     "$SWARM" try "${LAB_URL[one]}" "$(lab_ca_file one)" "$LAB/vendor.key" "$LAB/vendor.crt" "$1" "$LAB/held" wait \
         <"$LAB/go" >"$LAB/said" &

@@ -8,7 +8,7 @@ ca=$(lab_ca_file one)
 
 # held WHAT N SERVER: that many connections of that kind; the end of descriptor 7 tells them to go on.
 held() {
-    rm -f "$LAB/go"
+    rm -f "$LAB/go" "$LAB/held"
     mkfifo "$LAB/go"
     "$LAB_HERE/clients" "$1" "$2" "${LAB_URL[$3]}" "$ca" <"$LAB/go" >"$LAB/held" 2>"$LAB/held.log" &
     LAB_PID[held]=$!

@@ -7,7 +7,7 @@ lab_ca one
 
 # begun X: a getCertificate of the exchange X whose head is there and whose body is not yet.
 begun() {
-    rm -f "$LAB/go"
+    rm -f "$LAB/go" "$LAB/said"
     mkfifo "$LAB/go"
     "$LAB_HERE/clients" paused certificate "$LAB/$1" "${LAB_URL[one]}" "$(lab_ca_file one)" <"$LAB/go" >"$LAB/said" \
         2>"$LAB/paused.log" &
