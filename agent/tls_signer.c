@@ -167,7 +167,7 @@ BM_RESULT bm_tls_signer_sign(bm_tls_signer *signer, const bm_tls_wish *wish, bm_
     bm_result result;
 
     BM_CHECK(!signer->refused, BM_E_TPM_AUTH,
-             "the value of --key-auth was refused before, and is not tried again: give the right one, and start the tunnel anew");
+             "the value of --key-auth was refused before, and is not tried again: give the right one, and start the program anew");
     result = sign_once(signer, wish, signature);
 
     if (result.code != BM_OK)

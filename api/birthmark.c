@@ -31,15 +31,18 @@ static BM_RESULT make(const birthmark_options *options, birthmark **identity)
     BM_CHECK(identity != NULL, BM_E_USAGE, "there is no place for the handle");
     if (options != NULL)
         BM_TRY(bm_abi_take(options, &o, sizeof(o)));
+    BM_CHECK(o.key_auth == NULL || strncmp(o.key_auth, "file:", 5) == 0, BM_E_USAGE,
+             "an authorisation value is none that is taken: give file:PATH, a file that this user alone can read");
     made = calloc(1, sizeof(*made));
     BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
     made->owner = getpid();
     made->state = strdup(o.state != NULL ? o.state : BIRTHMARK_STATE_DEFAULT);
     made->tcti = strdup(o.tcti != NULL ? o.tcti : BIRTHMARK_TCTI_DEFAULT);
+    made->auth_source = o.key_auth != NULL ? strdup(o.key_auth) : NULL;
     (void)pthread_mutex_init(&made->lock, NULL);
     made->signer.tcti = made->tcti;
     made->signer.state = made->state;
-    if (made->state == NULL || made->tcti == NULL) {
+    if (made->state == NULL || made->tcti == NULL || (o.key_auth != NULL && made->auth_source == NULL)) {
         birthmark_close(made);
         return bm_fail(BM_E_NO_MEMORY, NULL);
     }
@@ -66,6 +69,8 @@ void birthmark_close(birthmark *identity)
     }
     bm_tls_key_close(&identity->library);
     (void)pthread_mutex_destroy(&identity->lock);
+    bm_buf_fini(&identity->key_auth);
+    free(identity->auth_source);
     free(identity->state);
     free(identity->tcti);
     free(identity);

@@ -81,6 +81,14 @@ static BM_RESULT take_options(const birthmark *identity, const birthmark_enroll_
         BM_TRY(bm_options_values_handle(handle, &options->handle));
         options->has_handle = true;
     }
+    if (given->parent != NULL)
+        BM_TRY(bm_options_values_parent(given->parent, &options->parent));
+    options->has_parent = given->parent != NULL;
+    if (given->persist != NULL)
+        BM_TRY(bm_options_values_persist(given->persist, &options->persist));
+    if (given->pcrs != NULL)
+        BM_TRY(bm_options_values_pcrs(given->pcrs, &options->pcrs));
+    options->key_auth = identity->auth_source;
     BM_TRY(take_auth(given->owner_auth, &options->auth[BM_TPM_OWNER]));
     BM_TRY(take_auth(given->endorsement_auth, &options->auth[BM_TPM_ENDORSEMENT]));
     return bm_options_check(options);

@@ -19,3 +19,12 @@ void bm_handle_unlock(birthmark *identity)
 {
     (void)pthread_mutex_unlock(&identity->lock);
 }
+
+BM_RESULT bm_handle_read_auth(birthmark *identity)
+{
+    if (identity->auth_source == NULL || identity->key_auth.size > 0)
+        return bm_ok();
+    BM_TRY(bm_tpm_kind_read_auth(identity->auth_source, &identity->key_auth));
+    identity->signer.key_auth = bm_buf_view(&identity->key_auth);
+    return bm_ok();
+}

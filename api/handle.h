@@ -24,6 +24,8 @@ typedef struct bm_handle_key {
 struct birthmark {
     char *state;
     char *tcti;
+    char *auth_source;    /* of the key's value; NULL: it has none */
+    bm_buf key_auth;      /* the value: secret; read when it is first needed */
     pid_t owner;          /* the process that made it */
     pthread_mutex_t lock; /* of the TPM, and of all that follows */
     bm_tls_signer signer;
@@ -33,6 +35,9 @@ struct birthmark {
 
 /* Is it a handle, and this process's? BM_E_USAGE. */
 BM_RESULT bm_handle_check(const birthmark *identity);
+
+/* Reads the key's value into the signer, once; the caller has the lock. BM_E_IO, BM_E_USAGE. */
+BM_RESULT bm_handle_read_auth(birthmark *identity);
 
 /* The program's threads take turns at the TPM. */
 void bm_handle_lock(birthmark *identity);

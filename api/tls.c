@@ -29,7 +29,9 @@ static BM_RESULT sign_wish(bm_handle_key *key, const bm_tls_wish *wish, bm_buf *
     BM_TRY(bm_handle_check(identity));
     bm_handle_lock(identity);
     bm_pipe_hold(&pipe);
-    result = bm_tls_signer_sign(&identity->signer, wish, signature);
+    result = bm_handle_read_auth(identity);
+    if (result.code == BM_OK)
+        result = bm_tls_signer_sign(&identity->signer, wish, signature);
     if (bm_tls_signer_is_greedy(&identity->signer))
         bm_tls_signer_close(&identity->signer);
     bm_pipe_release(&pipe);

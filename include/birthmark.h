@@ -55,6 +55,7 @@ typedef struct {
     size_t size;
     const char *state; /* the state directory */
     const char *tcti;  /* how to reach the TPM, as tpm2-tss has it: "device:/dev/tpmrm0", "swtpm:path=..." */
+    const char *key_auth; /* "file:PATH" with the authorisation value of the identity key; NULL: it has none */
 } birthmark_options;
 
 /* What the state directory says. Only files are read: neither the TPM nor the server is asked. */
@@ -110,6 +111,9 @@ typedef struct {
     int renew;                    /* 1: another certificate although there is a good one */
     birthmark_progress_function progress; /* or NULL */
     void *context;                /* for it */
+    const char *parent;           /* of a new key: "owner" or "endorsement"; NULL: as the one that is there, or "owner" */
+    const char *persist;          /* "auto", "always" or "never": whether the key is kept in NV memory; NULL: "auto" */
+    const char *pcrs;             /* of a new key: it can be used only while these registers stay as they are, "sha256:0,2,7"; or NULL */
 } birthmark_enroll_options;
 
 typedef enum {

@@ -91,6 +91,12 @@ static int enroll(birthmark *identity, int argc, char **argv)
     for (int i = 4; i < argc; i++) {
         options.renew = options.renew || strcmp(argv[i], "renew") == 0;
         stop = stop || strcmp(argv[i], "stop") == 0;
+        if (strcmp(argv[i], "endorsement") == 0)
+            options.parent = argv[i];
+        if (strcmp(argv[i], "elsewhere") == 0)
+            options.handle = 0x81020300u;
+        if (strcmp(argv[i], "never") == 0)
+            options.persist = argv[i];
     }
     if (birthmark_enroll(identity, &options, &issued, &error) != BIRTHMARK_OK)
         return failure(&error);
@@ -407,6 +413,7 @@ int main(int argc, char **argv)
     BIRTHMARK_INIT(options);
     options.state = argv[1];
     options.tcti = argv[2];
+    options.key_auth = getenv("USER_KEY_AUTH");
     if (birthmark_open(&options, &identity, &error) != BIRTHMARK_OK)
         return failure(&error);
     code = run(identity, argc - 3, argv + 3);

@@ -84,6 +84,30 @@ for key in ecc256 rsa2048; do
     lab_tpm_clean one
 done
 
+lab_say "a key that survives TPM2_Clear, with a value that its file has, and one in a file alone"
+printf 'a value' >"$LAB/value"
+printf 'another' >"$LAB/wrong"
+WITH=(env "USER_KEY_AUTH=file:$LAB/value")
+user valued enroll "${LAB_URL[one]}" "$ca" SN-one ecc256 endorsement elsewhere
+says '^issued=1$'
+user valued get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 2
+says '^SN-one TLSv1.3 full$' 2
+WITH=(env "USER_KEY_AUTH=file:$LAB/wrong")
+user valued get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
+fails 2 tpm-auth 'tried once'
+WITH=(env "USER_KEY_AUTH=file:$LAB/nowhere")
+user valued get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
+fails 5 io-error 'nowhere'
+WITH=(env USER_KEY_AUTH=value)
+user valued status
+fails 1 usage 'file:PATH'
+WITH=()
+user filed enroll "${LAB_URL[one]}" "$ca" SN-one ecc256 never
+says '^issued=1$'
+user filed get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
+says '^SN-one TLSv1.3 full$' 1
+lab_tpm_clean one
+
 lab_say "a directory whose key is no longer in the TPM: the first one's was replaced"
 user ecc256 get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
 fails 2 tpm-handle-taken "is not that of device.crt"

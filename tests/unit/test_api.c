@@ -222,6 +222,7 @@ static void test_what_version_0_1_laid_out_stays_where_it_is(void **state)
 #if UINTPTR_MAX == UINT64_MAX
     AT(birthmark_options, state, 8);
     AT(birthmark_options, tcti, 16);
+    AT(birthmark_options, key_auth, 24);
     AT(birthmark_status, enrolled, 8);
     AT(birthmark_status, complete, 12);
     AT(birthmark_status, handle, 16);
@@ -243,6 +244,8 @@ static void test_what_version_0_1_laid_out_stays_where_it_is(void **state)
     AT(birthmark_enroll_options, renew, 76);
     AT(birthmark_enroll_options, progress, 80);
     AT(birthmark_enroll_options, context, 88);
+    AT(birthmark_enroll_options, parent, 96);
+    AT(birthmark_enroll_options, pcrs, 112);
     AT(birthmark_tls_options, role, 8);
     AT(birthmark_tls_options, ca, 16);
 #endif
