@@ -110,6 +110,7 @@ static void put_chain(struct json_object *body, const char *folder)
 /* The members of DIR/extra.json over those that are there. */
 static void put_extra(struct json_object *body, const char *folder)
 {
+    struct json_object_iterator at, end;
     struct json_object *extra;
     char path[4096];
     text content;
@@ -120,8 +121,9 @@ static void put_extra(struct json_object *body, const char *folder)
     extra = json_tokener_parse(content.data);
     if (!json_object_is_type(extra, json_type_object))
         die("extra.json is no object", "");
-    json_object_object_foreach(extra, name, value)
-        (void)json_object_object_add(body, name, json_object_get(value));
+    end = json_object_iter_end(extra);
+    for (at = json_object_iter_begin(extra); !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+        (void)json_object_object_add(body, json_object_iter_peek_name(&at), json_object_get(json_object_iter_peek_value(&at)));
     json_object_put(extra);
     free(content.data);
 }
