@@ -73,7 +73,11 @@ static BM_RESULT settle_key(birthmark *identity, const bm_pubkey *public_key, ui
             return bm_ok();
         }
     made = calloc(1, sizeof(*made));
-    BM_CHECK(made != NULL && X509_up_ref(leaf) == 1, BM_E_NO_MEMORY, NULL);
+    BM_CHECK(made != NULL, BM_E_NO_MEMORY, NULL);
+    if (X509_up_ref(leaf) != 1) {
+        free(made);
+        return bm_fail(BM_E_INTERNAL, "a certificate cannot be used twice");
+    }
     made->owner = identity;
     made->leaf = leaf;
     made->wish.handle = handle;
