@@ -10,7 +10,7 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define APPLICATION_ID 0x424D524B /* "BMRK" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* For each connection. In WAL mode, FULL is what makes a commit durable before it returns. */
 static const char settings[] = "PRAGMA synchronous = FULL;"
@@ -93,6 +93,10 @@ static const char *const steps[SCHEMA_VERSION - 1] = {
     " der BLOB NOT NULL"
     ") STRICT;"
     "PRAGMA user_version = 2;",
+    /* When the last of a device's certificates ends is one entry of the index, however many it has had. */
+    "DROP INDEX IF EXISTS certificate_device;"
+    "CREATE INDEX certificate_device ON certificate (device_id, not_after);"
+    "PRAGMA user_version = 3;",
 };
 
 static BM_RESULT run_script(sqlite3 *db, const char *script)

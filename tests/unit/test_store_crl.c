@@ -152,7 +152,8 @@ static void make_version_1(fixture *f)
     assert_ok(bm_store_begin(f->store));
     assert_ok(bm_store_anchor_add(f->store, &anchor));
     assert_ok(bm_store_commit(f->store));
-    raw_sql(f, "DROP TABLE crl; PRAGMA user_version = 1");
+    raw_sql(f, "DROP TABLE crl; DROP INDEX certificate_device; CREATE INDEX certificate_device ON certificate (device_id);"
+               "PRAGMA user_version = 1");
 }
 
 static void a_database_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(void **state)
