@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 /* Counts, and begins anew. */
@@ -15,8 +16,11 @@ static BM_RESULT count_files(bm_ctl_batch_files *files)
     char name[BM_CTL_BATCH_NAME_SIZE];
     bool found = true;
 
-    for (files->count = 0; found; files->count += found)
+    files->count = SIZE_MAX;
+    while (found)
         BM_TRY(bm_ctl_batch_files_next(files, name, &found));
+    files->count = files->taken;
+    files->taken = 0;
     rewinddir(files->directory);
     return bm_ok();
 }
@@ -46,7 +50,8 @@ BM_RESULT bm_ctl_batch_files_next(bm_ctl_batch_files *files, char name[BM_CTL_BA
         if (entry == NULL && errno != 0)
             return bm_failf(BM_E_IO, "the directory cannot be read any further: %s", strerror(errno));
     } while (entry != NULL && entry->d_name[0] == '.');
-    *found = entry != NULL;
+    *found = entry != NULL && files->taken < files->count;
+    files->taken += *found;
     if (*found)
         (void)snprintf(name, BM_CTL_BATCH_NAME_SIZE, "%s", entry->d_name);
     return bm_ok();

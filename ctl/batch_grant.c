@@ -136,8 +136,8 @@ static BM_RESULT check_ticket(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *ju
     return bm_grant_check(ca->keys, fields, judged->ticket, now);
 }
 
-/* Whose name it is. */
-static BM_RESULT find_identity(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *judged, const bm_profile *profile,
+/* Whose name it is, and whether it may still come. */
+static BM_RESULT find_identity(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *judged, const bm_profile *profile, int64_t now,
                                char identity[BM_IDENTITY_MAX + 1])
 {
     bm_subject subject = {0};
@@ -148,11 +148,14 @@ static BM_RESULT find_identity(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *j
     record = (bm_verdict_record){.known = found.known,
                                  .in_inventory = found.device.in_inventory,
                                  .retired = found.device.status == BM_DEVICE_RETIRED,
-                                 .claim_taken = found.claim == BM_CLAIM_TAKEN};
+                                 .claim_taken = found.claim == BM_CLAIM_TAKEN,
+                                 .last_expiry = found.last_expiry,
+                                 .admitted = found.device.changed};
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(found.device.identity), (uint8_t *)record.identity, sizeof(record.identity)));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(judged->ek_sha256), subject.ek_sha256, sizeof(subject.ek_sha256)));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(judged->claimed), (uint8_t *)subject.claimed, sizeof(subject.claimed)));
-    return bm_verdict_decide(&subject, profile, &record, identity);
+    BM_TRY(bm_verdict_decide(&subject, profile, &record, identity));
+    return bm_verdict_renewal(profile, &record, now);
 }
 
 static BM_RESULT give_ticket(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *judged, const bm_profile *profile, int64_t now,
@@ -253,7 +256,7 @@ static BM_RESULT grant(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *judged, i
     if (judged->call == BM_CALL_CERTIFICATE)
         BM_TRY(check_ticket(ca, judged, profile, now, &fields));
     BM_TRY(judged->result);
-    BM_TRY(find_identity(ca, judged, profile, identity));
+    BM_TRY(find_identity(ca, judged, profile, now, identity));
     if (judged->call == BM_CALL_CHALLENGE)
         return give_ticket(ca, judged, profile, now, outcome);
     return give_certificate(ca, judged, profile, identity, &fields, now, outcome);

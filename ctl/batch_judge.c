@@ -2,7 +2,6 @@
 
 #include "crypto/memory.h"
 #include "ctl/batch_message.h"
-#include "protocol/reply.h"
 #include "protocol/verdict.h"
 #include "tpm/credential.h"
 
@@ -120,18 +119,19 @@ static BM_RESULT answer_judge(const bm_ctl_batch_judge *judge, bm_cursor *body, 
     return put_judged(&request, &subject, &judged, reply);
 }
 
-/* The reply of getChallenge: the ticket in a credential that only this EK's TPM opens, and only for this IK. */
-static BM_RESULT put_challenge(const bm_ctl_batch_credential *asked, bm_buf *body)
+/* The ticket in a credential that only this EK's TPM opens, and only for this IK: blob and secret, from which the parent makes the reply. */
+static BM_RESULT put_credential(const bm_ctl_batch_credential *asked, bm_buf *body)
 {
-    BM_AUTO(bm_reply_challenge_fini) bm_reply_challenge reply = {.expires = asked->expires};
+    BM_AUTO_BUF blob = BM_BUF_EMPTY;
+    BM_AUTO_BUF secret = BM_BUF_EMPTY;
     BM_AUTO(bm_pkey_freep) bm_pkey *key = NULL;
     bm_tpm_public ek;
 
     BM_TRY(bm_tpm_public_parse(asked->ek_public, &ek));
     BM_TRY(bm_pkey_from_public(&ek.key, &key));
-    BM_TRY(bm_credential_make(&ek, key, asked->ik_name, asked->ticket, &reply.credential_blob, &reply.encrypted_secret));
-    BM_TRY(bm_buf_put(&reply.challenge, asked->challenge));
-    return bm_reply_challenge_put(&reply, body);
+    BM_TRY(bm_credential_make(&ek, key, asked->ik_name, asked->ticket, &blob, &secret));
+    BM_TRY(bm_buf_put_sized16(body, bm_buf_view(&blob)));
+    return bm_buf_put_sized16(body, bm_buf_view(&secret));
 }
 
 static BM_RESULT answer_credential(bm_cursor *body, bm_buf *reply)
@@ -141,7 +141,7 @@ static BM_RESULT answer_credential(bm_cursor *body, bm_buf *reply)
     bm_result result;
 
     BM_TRY(bm_ctl_batch_message_take_credential(body, &asked));
-    result = put_challenge(&asked, &made);
+    result = put_credential(&asked, &made);
     BM_TRY(bm_ctl_batch_message_put_result(reply, result));
     return bm_buf_put(reply, bm_buf_view(&made));
 }

@@ -130,21 +130,13 @@ BM_RESULT bm_ctl_batch_message_put_credential(bm_buf *out, const bm_ctl_batch_cr
 {
     BM_TRY(bm_buf_put_sized16(out, credential->ek_public));
     BM_TRY(bm_buf_put_sized16(out, credential->ik_name));
-    BM_TRY(bm_buf_put_sized16(out, credential->ticket));
-    BM_TRY(bm_buf_put_sized16(out, credential->challenge));
-    return bm_buf_put_u64(out, (uint64_t)credential->expires);
+    return bm_buf_put_sized16(out, credential->ticket);
 }
 
 BM_RESULT bm_ctl_batch_message_take_credential(bm_cursor *body, bm_ctl_batch_credential *credential)
 {
-    uint64_t expires;
-
     BM_TRY(bm_cursor_sized16(body, BM_TPM_PUBLIC_MAX, &credential->ek_public));
     BM_TRY(bm_cursor_sized16(body, BM_HASH_MAX + 2, &credential->ik_name));
     BM_TRY(bm_cursor_sized16(body, BM_TICKET_SIZE, &credential->ticket));
-    BM_TRY(bm_cursor_sized16(body, BM_TICKET_CHALLENGE_SIZE, &credential->challenge));
-    BM_TRY(bm_cursor_u64(body, &expires));
-    BM_CHECK(expires <= INT64_MAX, BM_E_MALFORMED, NULL);
-    credential->expires = (int64_t)expires;
     return bm_cursor_end(body);
 }

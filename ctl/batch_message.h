@@ -46,9 +46,9 @@ typedef struct {
     bm_bytes ek_public;
     bm_bytes ik_name;
     bm_bytes ticket;
-    bm_bytes challenge;
-    int64_t expires;
 } bm_ctl_batch_credential;
+
+#define BM_CTL_BATCH_BLOB_MAX 1024 /* of the two that a worker makes */
 
 /* Empties `out` and begins a message. */
 BM_RESULT bm_ctl_batch_message_begin(bm_buf *out, bm_ctl_batch_type type, uint32_t id);

@@ -48,6 +48,15 @@ static BM_RESULT check_place(const char *path, int requests)
     return bm_ok();
 }
 
+/* Is what was opened and locked still the file of that name, and under no other? A run that ended meanwhile has renamed it. */
+static bool is_own(const bm_ctl_batch_output *output)
+{
+    struct stat own, there;
+
+    return fstat(output->fd, &own) == 0 && lstat((const char *)output->part.data, &there) == 0 && S_ISREG(own.st_mode) && own.st_nlink == 1 &&
+           own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
 BM_RESULT bm_ctl_batch_output_open(const char *path, int requests, bm_ctl_batch_output *output)
 {
     output->path = path;
@@ -59,6 +68,8 @@ BM_RESULT bm_ctl_batch_output_open(const char *path, int requests, bm_ctl_batch_
         return failed(output);
     if (flock(output->fd, LOCK_EX | LOCK_NB) != 0)
         return bm_failf(BM_E_IO, "another birthmarkctl writes %s: wait for its end, or choose another --out", path);
+    if (!is_own(output))
+        return bm_failf(BM_E_IO, "%s.part is no file of its own, or another run has just ended: remove it, or run this again", path);
     if (ftruncate(output->fd, 0) != 0)
         return failed(output);
     return bm_answers_writer_begin(&output->writer, &output->pending);

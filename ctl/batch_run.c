@@ -1,6 +1,7 @@
 #include "ctl/batch_run.h"
 
 #include "program/interrupt.h"
+#include "protocol/reply.h"
 #include "x509/revoked.h"
 
 #include <poll.h>
@@ -49,6 +50,7 @@ static void name_file(bm_ctl_batch_run *run, const char *name, const char *what,
 }
 
 static BM_RESULT bury(bm_ctl_batch_run *run, bm_ctl_batch_worker *worker);
+static BM_RESULT hear(bm_ctl_batch_run *run, bm_ctl_batch_worker *worker);
 
 /* Tells all workers what is in run->message; the dead are buried. */
 static BM_RESULT tell(bm_ctl_batch_run *run)
@@ -147,6 +149,7 @@ static BM_RESULT take_file(bm_ctl_batch_run *run, bm_ctl_batch_slot *slot)
     while (slot->state == BM_BATCH_SLOT_FREE) {
         bm_result read;
 
+        BM_CHECK(!bm_interrupt_pending(), BM_E_INTERRUPTED, NULL);
         BM_TRY(bm_ctl_batch_files_next(&run->files, slot->name, &found));
         run->no_more = !found;
         if (run->no_more)
@@ -185,9 +188,7 @@ static BM_RESULT put_question(bm_ctl_batch_run *run, size_t index)
     BM_TRY(bm_ctl_batch_message_begin(message, BM_BATCH_CREDENTIAL, (uint32_t)index));
     return bm_ctl_batch_message_put_credential(message, &(bm_ctl_batch_credential){.ek_public = slot->judged.ek_public,
                                                                                   .ik_name = slot->judged.ik_name,
-                                                                                  .ticket = bm_buf_view(&slot->outcome.ticket),
-                                                                                  .challenge = bm_buf_view(&slot->outcome.challenge),
-                                                                                  .expires = slot->outcome.expires});
+                                                                                  .ticket = bm_buf_view(&slot->outcome.ticket)});
 }
 
 /* The worker with the least to do; NULL when all have enough. */
@@ -247,8 +248,9 @@ static BM_RESULT dispatch(bm_ctl_batch_run *run, bm_ctl_batch_slot_state from, b
             continue;
         BM_TRY(put_question(run, i));
         asked = bm_ctl_batch_worker_ask(worker, bm_buf_view(&run->message), &sent);
+        /* What it answered before it died is heard first, or the wrong request would be blamed. */
         if (asked.code != BM_OK)
-            return bury(run, worker);
+            return worker->busy > 0 ? hear(run, worker) : bury(run, worker);
         if (!sent)
             return bm_ok();
         slot->worker = (unsigned)(worker - run->workers);
@@ -323,13 +325,22 @@ static BM_RESULT take_judged(bm_ctl_batch_run *run, bm_ctl_batch_slot *slot, bm_
 
 static BM_RESULT take_credential(bm_ctl_batch_run *run, bm_ctl_batch_slot *slot, bm_cursor *body)
 {
+    BM_AUTO(bm_reply_challenge_fini) bm_reply_challenge reply = {.expires = slot->outcome.expires};
+    bm_bytes blob;
+    bm_bytes secret;
     bm_result made;
 
     BM_TRY(bm_ctl_batch_message_take_result(body, &made));
     if (made.code != BM_OK)
         return refuse(run, slot, made);
-    BM_CHECK(body->rest.size > 0 && body->rest.data[0] == '{', BM_E_MALFORMED, "a reply that is none");
-    BM_TRY(bm_buf_put(&slot->outcome.body, body->rest));
+    /* Nothing that is signed is a worker's own words. */
+    BM_TRY(bm_cursor_sized16(body, BM_CTL_BATCH_BLOB_MAX, &blob));
+    BM_TRY(bm_cursor_sized16(body, BM_CTL_BATCH_BLOB_MAX, &secret));
+    BM_TRY(bm_cursor_end(body));
+    BM_TRY(bm_buf_put(&reply.credential_blob, blob));
+    BM_TRY(bm_buf_put(&reply.encrypted_secret, secret));
+    BM_TRY(bm_buf_put(&reply.challenge, bm_buf_view(&slot->outcome.challenge)));
+    BM_TRY(bm_reply_challenge_put(&reply, &slot->outcome.body));
     return finish(run, slot);
 }
 

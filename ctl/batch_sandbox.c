@@ -11,7 +11,7 @@
 
 /* The socket to birthmarkctl, memory, time, chance, and the end. sysinfo is for qsort (glibc asks how much memory there is). */
 static const int allowed[] = {
-    SCMP_SYS(recvfrom), SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
+    SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(rt_sigreturn),
     SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group), BM_FILTER_END,
 };
@@ -28,7 +28,8 @@ static const int sanitized[] = {
 
 static int fill(scmp_filter_ctx filter)
 {
-    /* send, and not sendto an address. */
+    /* The parent's socket alone: standard error may be one, too. send, and not sendto an address. */
+    const struct scmp_arg_cmp ours = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = BM_CTL_BATCH_SANDBOX_FD};
     const struct scmp_arg_cmp no_address = {.arg = 4, .op = SCMP_CMP_EQ, .datum_a = 0};
     int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
@@ -37,7 +38,9 @@ static int fill(scmp_filter_ctx filter)
     if (rc == 0)
         rc = bm_filter_allow_memory(filter);
     if (rc == 0)
-        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, no_address);
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(recvfrom), 1, ours);
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2, ours, no_address);
 #if BM_SANITIZED
     if (rc == 0)
         rc = bm_filter_add(filter, SCMP_ACT_ALLOW, sanitized);

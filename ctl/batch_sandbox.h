@@ -4,8 +4,10 @@
 
 #include "base/result.h"
 
+#define BM_CTL_BATCH_SANDBOX_FD 3 /* the socket to the parent, in the worker */
+
 /*
- * From here on this process can compute, have memory, and speak over the sockets that are open: the kernel ends it at the first other system
+ * From here on this process can compute, have memory, and speak over BM_CTL_BATCH_SANDBOX_FD: the kernel ends it at the first other system
  * call. BM_E_INTERNAL, BM_E_NO_MEMORY.
  */
 BM_RESULT bm_ctl_batch_sandbox_enter(void);

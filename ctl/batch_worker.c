@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKER_FD 3 /* its socket, in its own process */
+#define WORKER_FD BM_CTL_BATCH_SANDBOX_FD
 #define BUFFER_SIZE (4 * 1024 * 1024) /* of a socket, as far as the kernel lets */
 
 /* This process is a copy of birthmarkctl: what that was given is not the worker's business. */
@@ -159,7 +159,10 @@ BM_RESULT bm_ctl_batch_worker_receive(bm_ctl_batch_worker *worker, bm_buf *messa
 
     bm_buf_clear(message);
     BM_TRY(bm_buf_extend(message, BM_CTL_BATCH_MESSAGE_MAX, &start));
-    size = recv(worker->fd, start, BM_CTL_BATCH_MESSAGE_MAX, MSG_DONTWAIT);
+    /* ECONNRESET, once: it ended with something unread; what it had sent before is still there. */
+    do {
+        size = recv(worker->fd, start, BM_CTL_BATCH_MESSAGE_MAX, MSG_DONTWAIT);
+    } while (size < 0 && errno == ECONNRESET);
     message->size = size > 0 ? (size_t)size : 0;
     *got = size > 0;
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))

@@ -190,6 +190,11 @@ static void close_database(bm_store *store)
     bm_query_pool *pool = bm_store_sqlite_pool(store);
 
     bm_query_pool_fini(pool);
+    /* The ledger cannot remove its write-ahead log: left behind it is empty, so that no backup that is put in its place meets newer pages. */
+    if (pool->db != NULL && !pool->damaged && sqlite3_get_autocommit(pool->db)) {
+        (void)sqlite3_busy_timeout(pool->db, 0);
+        (void)sqlite3_wal_checkpoint_v2(pool->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
     (void)sqlite3_close_v2(pool->db); /* rolls back what is open */
     free(store);
 }

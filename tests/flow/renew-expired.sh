@@ -59,6 +59,15 @@ lab_fails lab_enroll strict one SN-strict --profile strict --renew
 lab_said 'renewal-expired'
 [[ $(lab_ctl one log list | grep -c renewal-expired) == 3 ]] || lab_die "$(lab_ctl one log list)"
 
+lab_say "nor by files, in either trip"
+sed -i 's/^offline_ticket_lifetime = .*/offline_ticket_lifetime = 1h/' "$LAB/ca-one/birthmark.conf"
+mkdir "$LAB/in"
+"$BIRTHMARK" request --tcti "$(lab_tcti strict)" --serial SN-strict --profile strict --state "$LAB/id-SN-strict" --renew --out "$LAB/in/first"
+lab_ctl one batch --in "$LAB/in" --out "$LAB/answers" >"$LAB/sum" || lab_die "the batch failed"
+lab_fails "$BIRTHMARK" accept "$LAB/answers" --tcti "$(lab_tcti strict)" --ca "$(lab_ca_file one)" --state "$LAB/id-SN-strict" --out "$LAB/second"
+lab_said 'renewal-expired|birthmarkctl device admit'
+[[ $(serial strict) == "$before" ]] || lab_die "another certificate"
+
 lab_say "an operator lets it in"
 lab_ctl one device admit SN-strict >"$LAB/said"
 lab_said '^admitted SN-strict'

@@ -80,9 +80,7 @@ static void seed_batch(void)
     FUZZ_OK(bm_ctl_batch_message_begin(&message, BM_BATCH_CREDENTIAL, 3));
     FUZZ_OK(bm_ctl_batch_message_put_credential(&message, &(bm_ctl_batch_credential){.ek_public = bm_buf_view(&device.request.ek_public),
                                                                                     .ik_name = world_name(),
-                                                                                    .ticket = bm_buf_view(&device.request.ticket),
-                                                                                    .challenge = bm_buf_view(&device.request.challenge),
-                                                                                    .expires = MAKE_NOW}));
+                                                                                    .ticket = bm_buf_view(&device.request.ticket)}));
     seed_choice("batch", "credential", 0, bm_buf_view(&message));
     seed_choice("batch", "credential-alone", 2, bm_bytes_slice(bm_buf_view(&message), 5, message.size - 5));
     make_der(world_root(), &anchor);
