@@ -127,11 +127,13 @@ BM_RESULT bm_enroll_obtain(bm_enrolment *e, bm_ekc_info *info)
     return receive_certificate(e, bm_buf_view(&body), info);
 }
 
-/* A directory whose certificate came by files keeps the server that it had before, if it had one. */
+/* A directory whose certificate came by files keeps the server that it had before, if it had one for this device. */
 static BM_RESULT save(bm_enrolment *e)
 {
     if (e->options->server != NULL)
         BM_TRY(bm_renewal_save(&e->identity, e->options));
+    else
+        BM_TRY(bm_renewal_drop_of_others(&e->identity, e->certificate.device));
     BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
     return bm_identity_note_renewed(&e->identity);
 }
@@ -197,8 +199,11 @@ BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome)
 {
     BM_AUTO(bm_enrolment_fini) bm_enrolment e = {.options = options, .identity = BM_IDENTITY_CLOSED};
     int64_t start = bm_clock_ns();
+    BM_AUTO(bm_renewal_fini) bm_renewal record = {0};
     bm_ekc_info info;
 
+    /* What cannot be recorded is said before a key is made and a certificate issued. */
+    BM_TRY(bm_renewal_of(options, &record));
     BM_TRY(bm_enrolment_prepare(&e));
     BM_TRY(bm_enrolment_keys_check(&e));
     if (bm_enroll_is_done(&e))

@@ -1,5 +1,6 @@
 #include "agent/enrolment_keys.h"
 
+#include "agent/identity_swap.h"
 #include "agent/key_file.h"
 #include "agent/tpm_session.h"
 #include "agent/tpm_use.h"
@@ -98,6 +99,7 @@ static BM_RESULT load_or_create(bm_enrolment *e, bm_key_type type, bool anew, bm
         return bm_ok();
     BM_TRY(bm_tpm_ik_create(&e->tpm, type, &kind, made));
     BM_TRY(bm_key_file_put(&pem, &kind, bm_buf_view(&made->public_area), bm_buf_view(&made->private_area)));
+    BM_TRY(bm_identity_swap_forget_key(&e->identity));
     return bm_identity_save_key(&e->identity, bm_buf_view(&pem));
 }
 

@@ -26,6 +26,7 @@ static const char *const names[F_COUNT] = {
 static const char key_name[] = "device.key";
 static const char mark_name[] = ".loaded";
 static const char renewed_name[] = "renewed";
+static const char lock_name[] = ".lock";
 
 static bm_result io_error(const bm_identity *identity, const char *name, const char *what)
 {
@@ -35,7 +36,7 @@ static bm_result io_error(const bm_identity *identity, const char *name, const c
 
 BM_RESULT bm_identity_open_to_read(const char *path, bm_identity *identity)
 {
-    bm_identity opened = {.path = path, .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    bm_identity opened = {.path = path, .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .lock = -1};
 
     if (opened.fd < 0 && errno != ENOENT)
         return io_error(&opened, "", "cannot be opened");
@@ -43,22 +44,31 @@ BM_RESULT bm_identity_open_to_read(const char *path, bm_identity *identity)
     return bm_ok();
 }
 
+/* Of a file that this user alone may open: the directory itself could be locked by whoever may read it, and kept locked. */
+static BM_RESULT take_lock(bm_identity *identity)
+{
+    identity->lock = openat(identity->fd, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (identity->lock < 0)
+        return io_error(identity, lock_name, "cannot be opened");
+    if (flock(identity->lock, LOCK_EX | LOCK_NB) == 0)
+        return bm_ok();
+    if (errno != EWOULDBLOCK)
+        return io_error(identity, lock_name, "cannot be locked");
+    return bm_failf(BM_E_IO, "another birthmark is at work in %s: wait until it has ended", identity->path);
+}
+
 BM_RESULT bm_identity_open(const char *path, bm_identity *identity)
 {
-    BM_AUTO(bm_identity_close) bm_identity opened = {.path = path, .fd = -1};
+    BM_AUTO(bm_identity_close) bm_identity opened = {.path = path, .fd = -1, .lock = -1};
 
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return io_error(&opened, "", "cannot be made");
     opened.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened.fd < 0)
         return io_error(&opened, "", "cannot be opened");
-    if (flock(opened.fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            return io_error(&opened, "", "cannot be locked");
-        return bm_failf(BM_E_IO, "another birthmark is at work in %s: wait until it has ended", path);
-    }
+    BM_TRY(take_lock(&opened));
     *identity = opened;
-    opened.fd = -1;
+    opened.fd = opened.lock = -1;
     return bm_ok();
 }
 
@@ -66,7 +76,9 @@ void bm_identity_close(bm_identity *identity)
 {
     if (identity->fd >= 0)
         (void)close(identity->fd);
-    identity->fd = -1;
+    if (identity->lock >= 0)
+        (void)close(identity->lock);
+    identity->fd = identity->lock = -1;
 }
 
 BM_RESULT bm_identity_read(const bm_identity *identity, const char *name, bm_buf *out, bool *found)

@@ -25,9 +25,10 @@
 typedef struct {
     const char *path;
     int fd;
+    int lock; /* the file .lock, which nobody else can open; -1: not locked */
 } bm_identity;
 
-#define BM_IDENTITY_CLOSED ((bm_identity){.path = "", .fd = -1})
+#define BM_IDENTITY_CLOSED ((bm_identity){.path = "", .fd = -1, .lock = -1})
 
 /* What an identity directory says of itself. Without a readable device.crt, `key.type` is BM_KEY_NONE. */
 typedef struct {

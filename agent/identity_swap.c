@@ -37,7 +37,7 @@ static BM_RESULT sync_all(const bm_identity *identity)
 
 static BM_RESULT open_inside(const bm_identity *identity, const char *name, bm_identity *opened)
 {
-    bm_identity made = {.path = identity->path, .fd = openat(identity->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    bm_identity made = {.path = identity->path, .fd = openat(identity->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), .lock = -1};
 
     if (made.fd < 0 && errno != ENOENT)
         return io_error(identity, name, "cannot be opened");
@@ -89,6 +89,7 @@ BM_RESULT bm_identity_swap_stage(const bm_identity *identity, bm_identity *next)
     /* Those who read the identity read it here, between steps 3 and 4. */
     if (made.fd < 0 || fchmod(made.fd, 0755) != 0)
         return io_error(identity, next_name, "cannot be opened");
+    BM_TRY(sync_all(identity));
     *next = made;
     made.fd = -1;
     return bm_ok();
@@ -270,4 +271,9 @@ BM_RESULT bm_identity_swap_forget_next(bm_identity *identity)
 {
     BM_TRY(empty(identity, next_name, "device.key"));
     return sync_all(identity);
+}
+
+BM_RESULT bm_identity_swap_forget_key(const bm_identity *identity)
+{
+    return remove_file(identity, next_name, "device.key");
 }

@@ -47,4 +47,7 @@ BM_RESULT bm_identity_swap_open_next(const bm_identity *identity, bm_identity *n
 BM_RESULT bm_identity_swap_forget_old(bm_identity *identity);
 BM_RESULT bm_identity_swap_forget_next(bm_identity *identity);
 
+/* Removes the device.key of .next: what it was made with (a value, registers) is not what a new identity is made with. BM_E_IO. */
+BM_RESULT bm_identity_swap_forget_key(const bm_identity *identity);
+
 #endif

@@ -76,8 +76,11 @@ static BM_RESULT take_options(acceptance *a)
     BM_TRY(bm_tpm_public_parse(bm_buf_view(&a->pending.parsed.ek_public), &ek));
     BM_TRY(bm_pubkey_spki_sha256(&ek.key, a->options.ek));
     a->options.has_ek = true;
-    a->options.handle = a->pending.handle;
-    a->options.has_handle = true;
+    a->options.has_handle = a->pending.handle != 0;
+    if (a->options.has_handle)
+        a->options.handle = a->pending.handle;
+    else
+        a->options.persist = BM_PERSIST_NEVER;
     return bm_ok();
 }
 
@@ -90,17 +93,18 @@ static bool has_key(const acceptance *a, bm_bytes public_area)
 static BM_RESULT prepare(acceptance *a, bm_enrolment *e)
 {
     BM_AUTO(bm_offline_state_fini) bm_offline_state now = {0};
+    char place[BM_ENROLMENT_PLACE];
     bm_result made;
 
     BM_TRY(bm_enrolment_prepare(e));
+    bm_enrolment_place(e, place);
     BM_TRY(bm_offline_state_read(&e->identity, &now));
     BM_CHECK(bm_bytes_equal(bm_buf_view(&now.request), bm_buf_view(&a->pending.request)) &&
                  bm_bytes_equal(bm_buf_view(&now.answer), bm_buf_view(&a->pending.answer)),
              BM_E_IO, "another birthmark has just worked on this request: run it again");
     if (!has_key(a, bm_buf_view(e->in_file ? &e->file_public : &e->ik.public_area)))
         return bm_failf(BM_E_TPM_HANDLE_TAKEN,
-                        "the key of the request is not at 0x%08x any more: this is another TPM, or it was cleared; begin again with 'birthmark request'",
-                        a->options.handle);
+                        "the key of the request is not at %s any more: this is another TPM, or it was cleared; begin again with 'birthmark request'", place);
     made = bm_enrolment_keys_make(e);
     if (made.code == BM_E_EK_MISMATCH)
         return bm_fail(BM_E_EK_MISMATCH, "this TPM does not have the EK of the request: it is another TPM, or was given a new seed; begin again "

@@ -12,7 +12,7 @@ static bool is_same(const bm_offline_state *pending, const bm_enrolment *e)
     const bm_request *before = &pending->parsed;
     bm_csr csr;
 
-    return pending->request.size > 0 && pending->handle == e->handle &&
+    return pending->request.size > 0 && pending->handle == (e->in_file ? 0 : e->handle) &&
            bm_bytes_equal(bm_buf_view(&before->ik_public), bm_buf_view(&e->ik.public_area)) &&
            bm_bytes_equal(bm_buf_view(&before->ek_public), bm_buf_view(&e->ek.public_area)) &&
            bm_bytes_equal(bm_bytes_str(before->profile), bm_bytes_str(options->profile[0] != 0 ? options->profile : "default")) &&
@@ -32,7 +32,7 @@ static BM_RESULT make(bm_enrolment *e, bm_buf *text)
     BM_TRY(bm_enrolment_read_areas(e));
     BM_TRY(bm_enrolment_make_request(e));
     BM_TRY(bm_request_put_file(BM_CALL_CHALLENGE, &e->request, text));
-    return bm_offline_state_begin(&e->identity, e->handle, bm_buf_view(text));
+    return bm_offline_state_begin(&e->identity, e->in_file ? 0 : e->handle, bm_buf_view(text));
 }
 
 BM_RESULT bm_offline_request(const bm_options *options, bm_offline_outcome *outcome)

@@ -7,6 +7,7 @@ static const char request_name[] = "offline.request";
 static const char handle_name[] = "offline.handle";
 static const char answer_name[] = "offline.answer";
 static const char handle_prefix[] = "handle:";
+static const char filed[] = "file:device.key\n"; /* the key is there alone: handle 0 */
 
 void bm_offline_state_fini(bm_offline_state *state)
 {
@@ -22,6 +23,9 @@ static BM_RESULT parse_handle(bm_buf *text, uint32_t *handle)
     bm_bytes prefix = bm_bytes_str(handle_prefix);
     bm_bytes view = bm_buf_view(text);
 
+    *handle = 0;
+    if (bm_bytes_equal(view, bm_bytes_str(filed)))
+        return bm_ok();
     BM_CHECK(view.size > prefix.size && view.data[view.size - 1] == '\n' && bm_bytes_equal(bm_bytes_slice(view, 0, prefix.size), prefix),
              BM_E_MALFORMED, NULL);
     text->size--;
@@ -77,7 +81,10 @@ BM_RESULT bm_offline_state_begin(bm_identity *identity, uint32_t handle, bm_byte
 {
     BM_AUTO_BUF text = BM_BUF_EMPTY;
 
-    BM_TRY(bm_buf_putf(&text, "%s0x%08x\n", handle_prefix, handle));
+    if (handle == 0)
+        BM_TRY(bm_buf_put_str(&text, filed));
+    else
+        BM_TRY(bm_buf_putf(&text, "%s0x%08x\n", handle_prefix, handle));
     BM_TRY(bm_offline_state_end(identity));
     BM_TRY(bm_identity_put(identity, handle_name, 0644, bm_buf_view(&text)));
     return bm_identity_put(identity, request_name, 0644, request);

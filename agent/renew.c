@@ -3,6 +3,7 @@
 #include "agent/enroll.h"
 #include "agent/enrolment_keys.h"
 #include "agent/identity_swap.h"
+#include "agent/key_look.h"
 #include "agent/pause.h"
 #include "agent/renew_key.h"
 #include "agent/renew_wait.h"
@@ -16,6 +17,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define WHY_MAX 300
 #define SAID_MAX (2 * 86400) /* seconds: more than --wait can be */
@@ -49,6 +52,17 @@ static int64_t wall_clock(void)
     return (int64_t)time(NULL);
 }
 
+/* The record says which server is trusted, and which files are read: root takes that from nobody else. */
+static BM_RESULT check_owner(const bm_identity *there)
+{
+    struct stat directory;
+
+    if (geteuid() != 0 || fstat(there->fd, &directory) != 0 || (directory.st_uid == 0 && (directory.st_mode & S_IWOTH) == 0))
+        return bm_ok();
+    return bm_failf(BM_E_IO, "%s belongs to user %u, or anybody may write there: run 'birthmark renew' as that user, or give it to root (chown, chmod)",
+                    there->path, (unsigned)directory.st_uid);
+}
+
 /* Opens the directory, brings to an end what an earlier run began, and reads what is there. It is not made. */
 static BM_RESULT open_directory(renewal *r)
 {
@@ -59,6 +73,7 @@ static BM_RESULT open_directory(renewal *r)
     BM_TRY(bm_identity_open_to_read(path, &there));
     if (there.fd < 0)
         return bm_failf(BM_E_IO, "%s is not there: run 'birthmark enroll' first, or check --state", path);
+    BM_TRY(check_owner(&there));
     BM_TRY(bm_identity_open(path, &r->identity));
     BM_TRY(bm_identity_swap_recover(&r->identity, &completed));
     if (completed)
@@ -77,6 +92,12 @@ static BM_RESULT read_record(renewal *r)
     r->wanted = *r->given;
     r->wanted.renew = true;
     bm_renewal_use(&r->record, &r->wanted);
+    /* A pipe is given and not recorded. */
+    for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
+        if (r->given->auth[i] != NULL)
+            r->wanted.auth[i] = r->given->auth[i];
+    if (r->given->key_auth != NULL)
+        r->wanted.key_auth = r->given->key_auth;
     return bm_ok();
 }
 
@@ -99,7 +120,7 @@ static BM_RESULT read_auth(renewal *r)
         bm_steps_note("%s. It is done without it", result.detail);
         bm_buf_clear(&r->auth.value[i]);
     }
-    return r->wanted.key_auth != NULL ? bm_tpm_kind_read_auth(r->wanted.key_auth, &r->key_auth) : bm_ok();
+    return bm_ok();
 }
 
 static bool is_due(const renewal *r)
@@ -119,7 +140,7 @@ static BM_RESULT begin(renewal *r, bm_enrolment *e)
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         BM_TRY(bm_buf_put(&e->auth.value[i], bm_buf_view(&r->auth.value[i])));
     BM_TRY(bm_buf_put(&e->key_auth, bm_buf_view(&r->key_auth)));
-    e->identity = (bm_identity){.path = r->identity.path, .fd = fcntl(r->identity.fd, F_DUPFD_CLOEXEC, 0)};
+    e->identity = (bm_identity){.path = r->identity.path, .fd = fcntl(r->identity.fd, F_DUPFD_CLOEXEC, 0), .lock = -1};
     if (e->identity.fd < 0)
         return bm_failf(BM_E_IO, "%s cannot be opened once more (%s): check --state", r->identity.path, strerror(errno));
     return bm_ok();
@@ -132,7 +153,8 @@ static BM_RESULT clean(renewal *r)
 
     BM_TRY(begin(r, &e));
     BM_TRY(bm_enrolment_open(&e));
-    BM_TRY(bm_enrolment_mark(&e));
+    /* The owner's value is proven in a session that is salted to the EK, as in an enrolment. */
+    BM_TRY(e.auth.value[BM_TPM_OWNER].size > 0 ? bm_enrolment_keys_find_ek(&e) : bm_enrolment_mark(&e));
     return bm_renew_key_drop(&e);
 }
 
@@ -172,6 +194,8 @@ static BM_RESULT settle_key(const renewal *r, bm_enrolment *e, bm_identity *next
     bm_steps_begin(&e->steps, "recreating the endorsement key and preparing the identity key");
     BM_TRY(bm_enrolment_keys_find_ek(e));
     BM_TRY(bm_enrolment_keys_check_kind(e));
+    if (!wants_new || !r->given->now)
+        BM_TRY(bm_renew_key_check_registers(e));
     BM_TRY(drop_left(e, wants_new));
     if (!wants_new) {
         BM_TRY(bm_renew_key_keep(e, &kept));
@@ -332,10 +356,13 @@ static BM_RESULT renew(renewal *r)
 /* The identity that the directory has. */
 static BM_RESULT leave(const renewal *r)
 {
+    BM_AUTO(bm_key_look_fini) bm_key_look look = {.has_file = false};
     const bm_identity_state *state = &r->state;
     bm_enroll_outcome found = {.info = state->info, .renew_after = state->renew_after, .key = state->key.type, .has_ek = state->has_ek,
                                .handle = bm_enrolment_handle(r->given, state), .in_file = state->in_file};
 
+    BM_TRY(bm_key_look_read(r->given->state, &look));
+    found.parent = look.kind.parent;
     bm_identity_name(&found.info, found.device);
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(state->ek), found.ek, sizeof(found.ek)));
     *r->outcome = found;
@@ -353,6 +380,8 @@ BM_RESULT bm_renew(const bm_options *options, bm_enroll_outcome *outcome)
     if (!due && !bm_identity_swap_has_left(&r.identity))
         return leave(&r);
     BM_TRY(read_auth(&r));
+    if (due && r.wanted.key_auth != NULL)
+        BM_TRY(bm_tpm_kind_read_auth(r.wanted.key_auth, &r.key_auth));
     if (due)
         return renew(&r);
     BM_TRY(clean(&r));

@@ -32,6 +32,19 @@ static BM_RESULT check_use(const bm_tpm_ik *ik)
     return holds ? bm_ok() : bm_tpm_use_changed(ik);
 }
 
+BM_RESULT bm_renew_key_check_registers(bm_enrolment *e)
+{
+    const bm_tpm_ik filed = {.kind = e->file_kind};
+    BM_AUTO_BUF policy = BM_BUF_EMPTY;
+    bm_tpm_public parsed;
+
+    if (e->file_kind.pcrs.mask == 0)
+        return bm_ok();
+    BM_TRY(bm_tpm_public_parse(bm_buf_view(&e->file_public), &parsed));
+    BM_TRY(bm_tpm_pcrs_put_policy(&e->tpm, &e->file_kind.pcrs, parsed.name_alg, &policy));
+    return bm_bytes_equal(bm_buf_view(&policy), parsed.policy) ? bm_ok() : bm_tpm_use_changed(&filed);
+}
+
 BM_RESULT bm_renew_key_keep(bm_enrolment *e, bool *kept)
 {
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik filed = {0};
@@ -61,13 +74,16 @@ static BM_RESULT load_made(bm_enrolment *e, bm_key_type type, const bm_identity 
     BM_AUTO_BUF public_area = BM_BUF_EMPTY;
     BM_AUTO_BUF private_area = BM_BUF_EMPTY;
     bm_tpm_kind filed = {.has_auth = false};
+    bool holds = true;
 
     *loaded = false;
     BM_TRY(read_key_file(next, &filed, &public_area, &private_area));
     if (bm_tpm_ik_type_of(bm_buf_view(&public_area)) != type || !bm_tpm_kind_equal(&kind, &filed))
         return bm_ok();
     BM_TRY(bm_tpm_ik_load(&e->tpm, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area), made, loaded));
-    if (*loaded && bm_pubkey_equal(&made->key, &e->state.key)) {
+    if (*loaded)
+        BM_TRY(bm_tpm_use_holds(made, &holds));
+    if (*loaded && (!holds || bm_pubkey_equal(&made->key, &e->state.key))) {
         bm_tpm_ik_fini(made);
         *loaded = false;
     }
@@ -138,7 +154,7 @@ static BM_RESULT evict_key_of(bm_enrolment *e, const bm_identity *files)
 
     BM_TRY(bm_identity_look(files, &state));
     BM_TRY(read_key_file(files, &kind, &public_area, &private_area));
-    if (state.handle == 0 || state.handle == e->handle)
+    if (state.handle == 0 || (state.handle == e->handle && !e->in_file))
         return bm_ok();
     result = bm_tpm_ik_open(&e->tpm, state.handle, &ik);
     if (result.code == BM_E_TPM_HANDLE_TAKEN || (result.code == BM_OK && ik.key.type == BM_KEY_NONE))

@@ -16,6 +16,9 @@ BM_RESULT bm_renew_key_keep(bm_enrolment *e, bool *kept);
  */
 BM_RESULT bm_renew_key_make(bm_enrolment *e, bm_key_type type, bm_identity *next);
 
+/* Do the registers of the key of device.key hold what they did when it was made? A renewal makes no other key for others. BM_E_TPM_AUTH: no. BM_E_TPM... */
+BM_RESULT bm_renew_key_check_registers(bm_enrolment *e);
+
 /* A handle that is free, near that of the identity; BM_E_TPM_HANDLE_TAKEN: there is none. */
 BM_RESULT bm_renew_key_place(bm_enrolment *e, uint32_t *handle);
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CA_FILE_MAX (2u << 20)
@@ -173,7 +174,7 @@ static BM_RESULT set_path(bm_buf *to, const char *scheme, const char *path)
     bm_result result;
 
     if (real == NULL)
-        return bm_failf(BM_E_IO, "%s cannot be found (%s): check the path", path, strerror(errno));
+        return bm_failf(BM_E_IO, "%s cannot be read (%s): check the path", path, strerror(errno));
     result = bm_buf_putf(&whole, "%s%s", scheme, real);
     free(real);
     BM_TRY(result);
@@ -214,6 +215,13 @@ static BM_RESULT set_ca(bm_renewal *renewal, const char *path)
 
 static BM_RESULT set_auth(bm_buf *to, const char *source)
 {
+    struct stat file;
+
+    /* A pipe is there once: a renewal does without, or is told where the value is. */
+    if (strncmp(source, "file:", 5) == 0 && stat(source + 5, &file) == 0 && !S_ISREG(file.st_mode)) {
+        bm_buf_clear(to);
+        return bm_ok();
+    }
     if (strncmp(source, "file:", 5) == 0)
         return set_path(to, "file:", source + 5);
     return bm_result_as(set(to, bm_bytes_str(source)), BM_E_USAGE);
@@ -302,6 +310,18 @@ BM_RESULT bm_renewal_load(const bm_identity *identity, bm_renewal *renewal)
         return bm_failf(BM_E_IO, "%s/%s is damaged (%s): run 'birthmark enroll --renew' once with the options that it was made with (or check --state)",
                         identity->path, BM_RENEWAL_NAME, result.detail);
     return result;
+}
+
+BM_RESULT bm_renewal_drop_of_others(bm_identity *identity, const char *serial)
+{
+    BM_AUTO(bm_renewal_fini) bm_renewal record = {0};
+    bm_result result = bm_renewal_load(identity, &record);
+
+    if (result.code == BM_E_NO_MEMORY)
+        return result;
+    if (result.code == BM_OK && bm_bytes_equal(bm_buf_view(&record.serial), bm_bytes_str(serial)))
+        return bm_ok();
+    return bm_identity_remove(identity, BM_RENEWAL_NAME);
 }
 
 static const char *text_of(const bm_buf *value)

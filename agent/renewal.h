@@ -55,6 +55,9 @@ BM_RESULT bm_renewal_parse(bm_bytes text, bm_renewal *renewal);
 BM_RESULT bm_renewal_write(bm_identity *identity, const bm_renewal *renewal);
 BM_RESULT bm_renewal_save(bm_identity *identity, const bm_options *options);
 
+/* Removes a record that is another device's, or damaged. BM_E_IO. */
+BM_RESULT bm_renewal_drop_of_others(bm_identity *identity, const char *serial);
+
 /* Reads the record. BM_E_IO: there is none, or it is damaged. */
 BM_RESULT bm_renewal_load(const bm_identity *identity, bm_renewal *renewal);
 

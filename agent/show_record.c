@@ -47,7 +47,8 @@ static BM_RESULT put_ek(bm_record *record, const bm_seen *seen, const bm_seen_ek
 static BM_RESULT put_ik(bm_record *record, const bm_seen *seen)
 {
     BM_TRY(bm_record_begin_object(record, "identity_key"));
-    BM_TRY(bm_record_put_handle(record, "handle", seen->handle));
+    if (!seen->in_file)
+        BM_TRY(bm_record_put_handle(record, "handle", seen->handle));
     BM_TRY(bm_record_put_text(record, "state", seen->handle_taken ? "foreign" : seen->ik.type == BM_KEY_NONE ? "none" : "ours"));
     if (seen->ik.type != BM_KEY_NONE)
         BM_TRY(put_key(record, &seen->ik));
@@ -67,7 +68,7 @@ static BM_RESULT put_identity(bm_record *record, const bm_seen *seen, const char
         BM_TRY(bm_record_put_text(record, "device", name));
         BM_TRY(put_certificate(record, &state->info));
         BM_TRY(bm_record_put_time(record, "renew_after", state->renew_after));
-        BM_TRY(bm_record_put_flag(record, "key_at_handle", bm_pubkey_equal(&state->key, &seen->ik)));
+        BM_TRY(bm_record_put_flag(record, "key_at_handle", !seen->in_file && bm_pubkey_equal(&state->key, &seen->ik)));
     }
     if (state->has_ek)
         BM_TRY(bm_record_put_hex(record, "ek_sha256", BM_BYTES_ARRAY(state->ek)));

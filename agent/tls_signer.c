@@ -37,12 +37,13 @@ static void key_files_fini(key_files *files)
     bm_buf_fini(&files->private_area);
 }
 
-static BM_RESULT read_files(const bm_tls_signer *signer, key_files *files)
+static BM_RESULT read_files(const bm_tls_signer *signer, uint32_t handle, key_files *files)
 {
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     bm_identity_state state;
-    bool found;
+    bm_result result;
+    bool found = false;
 
     BM_TRY(bm_identity_open_to_read(signer->state, &identity));
     if (identity.fd < 0)
@@ -50,8 +51,12 @@ static BM_RESULT read_files(const bm_tls_signer *signer, key_files *files)
     BM_TRY(bm_identity_look(&identity, &state));
     files->has_ek = state.has_ek;
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(state.ek), files->ek, sizeof(files->ek)));
-    BM_TRY(bm_identity_read(&identity, "device.key", &pem, &found));
-    if (found && bm_key_file_parse(bm_buf_view(&pem), &files->kind, &files->public_area, &files->private_area).code != BM_OK)
+    result = bm_identity_read(&identity, "device.key", &pem, &found);
+    /* Who enrolled alone may read it (0600), and a service has another user: a key at a handle is used without, its value as it was given. */
+    if (result.code != BM_E_IO || handle == 0)
+        BM_TRY(result);
+    files->kind.has_auth = result.code != BM_OK && signer->key_auth.size > 0;
+    if (result.code == BM_OK && found && bm_key_file_parse(bm_buf_view(&pem), &files->kind, &files->public_area, &files->private_area).code != BM_OK)
         return bm_failf(BM_E_IO, "%s/device.key is damaged: run 'birthmark enroll --renew'", signer->state);
     files->kind.auth = signer->key_auth;
     return bm_ok();
@@ -95,7 +100,7 @@ static BM_RESULT open_all(bm_tls_signer *signer, uint32_t handle)
 {
     BM_AUTO(key_files_fini) key_files files = {.has_ek = false};
 
-    BM_TRY(read_files(signer, &files));
+    BM_TRY(read_files(signer, handle, &files));
     BM_TRY(bm_tpm_context_open(signer->tcti, &signer->context));
     signer->open = true;
     signer->handle = handle;

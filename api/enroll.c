@@ -127,6 +127,8 @@ static BM_RESULT enroll(birthmark *identity, const birthmark_enroll_options *opt
     if (bm_tls_signer_is_greedy(&identity->signer))
         bm_tls_signer_close(&identity->signer);
     result = carry_out(&taken, &told, &outcome);
+    if (result.code == BM_OK && outcome.issued)
+        bm_handle_forget_auth(identity);
     bm_handle_unlock(identity);
     BM_TRY(result);
     if (issued != NULL)

@@ -28,3 +28,11 @@ BM_RESULT bm_handle_read_auth(birthmark *identity)
     identity->signer.key_auth = bm_buf_view(&identity->key_auth);
     return bm_ok();
 }
+
+void bm_handle_forget_auth(birthmark *identity)
+{
+    bm_tls_signer_close(&identity->signer);
+    bm_buf_fini(&identity->key_auth);
+    identity->signer.key_auth = bm_bytes_of(NULL, 0);
+    identity->signer.refused = false;
+}

@@ -39,6 +39,9 @@ BM_RESULT bm_handle_check(const birthmark *identity);
 /* Reads the key's value into the signer, once; the caller has the lock. BM_E_IO, BM_E_USAGE. */
 BM_RESULT bm_handle_read_auth(birthmark *identity);
 
+/* Forgets the value and closes the TPM: both may be others now. The caller has the lock. */
+void bm_handle_forget_auth(birthmark *identity);
+
 /* The program's threads take turns at the TPM. */
 void bm_handle_lock(birthmark *identity);
 void bm_handle_unlock(birthmark *identity);

@@ -63,7 +63,7 @@ lab_identity_good "$id" one one
 
 lab_say "another agent is at work in the directory"
 lab_agent one one SN1 --renew
-exec 9<"$id"
+exec 9<"$id/.lock"
 flock 9
 lab_fails "${AGENT[@]}"
 lab_said 'at work'

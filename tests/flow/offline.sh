@@ -279,3 +279,13 @@ fails 2 'cannot be read' "$BIRTHMARKCTL" batch --state "$LAB/ca-one" --in "$LAB/
 fails 1 'is no time' "$BIRTHMARKCTL" batch --state "$LAB/ca-one" --in "$in" --out "$out/i" --valid 2y
 lab_ctl one log list | grep -q 'answer requests' || lab_die "the log does not know of the answers"
 lab_ctl one log verify >/dev/null
+
+lab_say "a key that is in its file alone makes both trips"
+request one SN1 --renew --persist never --ek-sha256 "$(cat "$LAB/id-SN1/ek")"
+batch "$out/e"
+accept one SN1 "$out/e" --out "$in/SN1.2"
+batch "$out/f"
+accept one SN1 "$out/f"
+"$BIRTHMARK" show --tcti "$(lab_tcti one)" --state "$LAB/id-SN1" >"$LAB/show"
+grep -q 'for the key *in device.key' "$LAB/show" || lab_die "$(cat "$LAB/show")"
+lab_tpm_clean one

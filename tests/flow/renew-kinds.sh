@@ -69,6 +69,14 @@ if grep -rq 'a value of the key' "$LAB/id-value"; then
     lab_die "the value is in the state directory"
 fi
 
+lab_say "a value that came by a pipe is not recorded, and the certificate is not lost for it"
+lab_enroll one one SN1 --state "$LAB/id-pipe" --handle 0x81020300 --key-auth file:<(printf 'by a pipe')
+if grep -q 'key-auth' "$LAB/id-pipe/renewal"; then
+    lab_die "the pipe is recorded"
+fi
+renew pipe --now --key-auth file:<(printf 'by a pipe')
+lab_fails renew pipe --now
+
 lab_say "without the value the identity stays as it was"
 before=$(spki value)
 mv "$LAB/pass" "$LAB/away"

@@ -68,6 +68,8 @@ static int tear_down(void **state)
         (void)unlink(path);
     }
     (void)chmod(f->path, 0755);
+    (void)snprintf(path, sizeof(path), "%s/.lock", f->path);
+    (void)unlink(path);
     (void)rmdir(f->path);
     assert_int_equal(rmdir(f->base), 0);
     bm_reply_certificate_fini(&f->reply);

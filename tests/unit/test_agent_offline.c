@@ -52,7 +52,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"offline.request", "offline.answer", "offline.handle", "file", "link", "target", "file.part"};
+    static const char *const names[] = {"offline.request", "offline.answer", "offline.handle", "file", "link", "target", "file.part", ".lock"};
     fixture *f = *state;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

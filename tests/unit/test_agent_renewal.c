@@ -59,7 +59,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"ca.pem", "owner", "id/renewal", "id"};
+    static const char *const names[] = {"ca.pem", "owner", "id/renewal", "id/.lock", "id"};
     fixture *f = *state;
     char path[128];
 
