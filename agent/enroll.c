@@ -127,11 +127,11 @@ BM_RESULT bm_enroll_obtain(bm_enrolment *e, bm_ekc_info *info)
     return receive_certificate(e, bm_buf_view(&body), info);
 }
 
-/* A directory whose certificate came by files keeps the server that it had before, if it had one for this device. */
-static BM_RESULT save(bm_enrolment *e)
+/* A directory whose certificate came by files, without a record, keeps the server that it had before, if it had one for this device. */
+static BM_RESULT save(bm_enrolment *e, const bm_renewal *record)
 {
-    if (e->options->server != NULL)
-        BM_TRY(bm_renewal_save(&e->identity, e->options));
+    if (record != NULL)
+        BM_TRY(bm_renewal_write(&e->identity, record));
     else
         BM_TRY(bm_renewal_drop_of_others(&e->identity, e->certificate.device));
     BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
@@ -149,12 +149,12 @@ BM_RESULT bm_enroll_note(const bm_enrolment *e, const bm_ekc_info *info, bm_enro
     return bm_ok();
 }
 
-static BM_RESULT finish(bm_enrolment *e, const bm_ekc_info *info, bm_enroll_outcome *outcome)
+static BM_RESULT finish(bm_enrolment *e, const bm_renewal *record, const bm_ekc_info *info, bm_enroll_outcome *outcome)
 {
     char until[BM_TIME_TEXT_SIZE];
     int64_t start = bm_clock_ns();
 
-    BM_TRY(save(e));
+    BM_TRY(save(e, record));
     e->disk = bm_clock_ns() - start;
     bm_text_time(info->not_after, until);
     bm_steps_end(&e->steps, "%s, until %s", e->certificate.device, until);
@@ -166,7 +166,7 @@ BM_RESULT bm_enroll_install(bm_enrolment *e, bm_bytes body, bm_enroll_outcome *o
     bm_ekc_info info;
 
     BM_TRY(receive_certificate(e, body, &info));
-    return finish(e, &info, outcome);
+    return finish(e, NULL, &info, outcome);
 }
 
 void bm_enroll_tell_total(const bm_enrolment *e, int64_t start)
@@ -184,14 +184,23 @@ bool bm_enroll_is_done(const bm_enrolment *e)
     return !e->options->renew && bm_identity_is_current(&e->state, &e->ik.key, wall_clock()) && bm_enrolment_keys_are_wanted(e);
 }
 
-BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
+BM_RESULT bm_enroll_found(const bm_identity_state *state, bm_enroll_outcome *outcome)
 {
-    bm_enroll_outcome found = {.info = e->state.info, .renew_after = e->state.renew_after, .key = e->ik.key.type, .has_ek = e->state.has_ek,
-                               .handle = e->handle, .in_file = e->in_file, .parent = e->ik.kind.parent};
+    bm_enroll_outcome found = {.info = state->info, .renew_after = state->renew_after, .key = state->key.type, .has_ek = state->has_ek,
+                               .handle = state->handle, .in_file = state->in_file};
 
     bm_identity_name(&found.info, found.device);
-    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(e->state.ek), found.ek, sizeof(found.ek)));
+    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(state->ek), found.ek, sizeof(found.ek)));
     *outcome = found;
+    return bm_ok();
+}
+
+BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
+{
+    BM_TRY(bm_enroll_found(&e->state, outcome));
+    outcome->handle = e->handle;
+    outcome->in_file = e->in_file;
+    outcome->parent = e->ik.kind.parent;
     return bm_ok();
 }
 
@@ -213,7 +222,7 @@ BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome)
     if (e.in_file == e.state.in_file && bm_enroll_is_done(&e))
         return bm_enroll_leave(&e, outcome);
     BM_TRY(bm_enroll_obtain(&e, &info));
-    BM_TRY(finish(&e, &info, outcome));
+    BM_TRY(finish(&e, &record, &info, outcome));
     bm_tpm_ik_fini(&e.ik);
     bm_tpm_ek_fini(&e.ek);
     bm_enroll_tell_total(&e, start);

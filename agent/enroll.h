@@ -30,7 +30,10 @@ BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome);
 /* Has the directory a good identity, so that there is nothing to do? */
 bool bm_enroll_is_done(const bm_enrolment *e);
 
-/* The identity that the directory has. */
+/* What a directory says of its identity; the parent of its key is not in it. */
+BM_RESULT bm_enroll_found(const bm_identity_state *state, bm_enroll_outcome *outcome);
+
+/* The same of the directory of an enrolment that is done, whose key was looked at. */
 BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome);
 
 /* Opens the credential of `e->challenge` in the TPM: the ticket is in `e->request`. BM_E_CHALLENGE_FAILED, BM_E_SERVER_REPLY, BM_E_TPM... */

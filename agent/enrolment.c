@@ -27,23 +27,6 @@ void bm_enrolment_fini(bm_enrolment *e)
     bm_reply_certificate_fini(&e->certificate);
 }
 
-/* device.key, if it is one of ours; a damaged one counts as none. */
-static BM_RESULT read_key_file(bm_enrolment *e)
-{
-    BM_AUTO_BUF pem = BM_BUF_EMPTY;
-    bool found;
-
-    BM_TRY(bm_identity_read(&e->identity, "device.key", &pem, &found));
-    if (found && bm_key_file_parse(bm_buf_view(&pem), &e->file_kind, &e->file_public, &e->file_private).code != BM_OK) {
-        bm_buf_clear(&e->file_public);
-        bm_buf_clear(&e->file_private);
-    }
-    if (e->file_public.size == 0)
-        e->file_kind = (bm_tpm_kind){.has_auth = false};
-    e->file_kind.auth = bm_buf_view(&e->key_auth);
-    return bm_ok();
-}
-
 /* Flushes what a run before this one left in the TPM. A resource manager does that by itself. */
 static void sweep_left(bm_enrolment *e)
 {
@@ -119,7 +102,8 @@ BM_RESULT bm_enrolment_open(bm_enrolment *e)
 {
     bm_tpm_public filed;
 
-    BM_TRY(read_key_file(e));
+    BM_TRY(bm_key_file_read(&e->identity, &e->file_kind, &e->file_public, &e->file_private));
+    e->file_kind.auth = bm_buf_view(&e->key_auth);
     BM_TRY(bm_tpm_context_open(e->options->tcti, &e->tpm));
     bm_tpm_auth_use(&e->tpm, &e->auth);
     if (bm_tpm_public_parse(bm_buf_view(&e->file_public), &filed).code == BM_OK)

@@ -39,22 +39,29 @@ static const char help[] =
     "  --json            what came of it as one JSON object, also when it failed\n"                                          \
     "  --quiet           nothing but errors, and the object of --json\n"
 
+/* What enroll and request have in common. */
+#define IK_HELP                                                                                                        \
+    "  --key TYPE        rsa2048, rsa3072, ecc256 or ecc384; by default rsa2048 with an RSA EK, and with an ECC EK its curve\n" \
+    "  --handle HANDLE   where the key is kept, 0x81000000 to 0x817fffff (0x81020000)\n" \
+    KIND_HELP
+
+#define FILES_HELP                                                                                                     \
+    "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n" \
+    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n" \
+    "  --renew           another certificate although this one is good; with another --key also another key\n" \
+    AUTH_HELP \
+    "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n" \
+    OUTPUT_HELP
+
 static const char enroll_help[] =
     "birthmark enroll: the six steps from the TPM to a certificate\n"
     "\n"
     "  --server URL      the identity CA, https://HOST[:PORT]\n"
     "  --ca FILE         PEM certificates that verify the server; nothing else does (not needed for http://)\n"
     "  --serial SN       the identity asked for: 1 to 64 of A-Z a-z 0-9 . _ : -\n"
-    "  --key TYPE        rsa2048, rsa3072, ecc256 or ecc384; by default rsa2048 with an RSA EK, and with an ECC EK its curve\n"
-    "  --handle HANDLE   where the key is kept, 0x81000000 to 0x817fffff (0x81020000)\n"
-    KIND_HELP
+    IK_HELP
     "  --profile NAME    the server's profile (its default)\n"
-    "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    "  --renew           another certificate although this one is good; with another --key also another key\n"
-    AUTH_HELP
-    "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n"
-    OUTPUT_HELP
+    FILES_HELP
     "\n"
     "With a good identity in DIR it says so and does nothing. The steps and their times go to stderr, the result to stdout.\n"
     "\n"
@@ -132,16 +139,9 @@ static const char request_help[] =
     "\n"
     "  --serial SN       the identity asked for: 1 to 64 of A-Z a-z 0-9 . _ : -\n"
     "  --out FILE        where the request is written; the operator of the CA answers it with 'birthmarkctl batch'\n"
-    "  --key TYPE        rsa2048, rsa3072, ecc256 or ecc384; by default rsa2048 with an RSA EK, and with an ECC EK its curve\n"
-    "  --handle HANDLE   where the key is kept, 0x81000000 to 0x817fffff (0x81020000)\n"
-    KIND_HELP
+    IK_HELP
     "  --profile NAME    the CA's profile (its default)\n"
-    "  --state DIR       where the certificate and the key's references are kept (" BM_OPTIONS_STATE_DEFAULT ")\n"
-    "  --tcti CONF       how to reach the TPM, as tpm2-tss has it ($BIRTHMARK_TCTI, or " BM_OPTIONS_TCTI_DEFAULT ")\n"
-    "  --renew           another certificate although this one is good; with another --key also another key\n"
-    AUTH_HELP
-    "  --ek-sha256 HEX   use this TPM's EK with that SHA-256 of its SubjectPublicKeyInfo, and no other\n"
-    OUTPUT_HELP
+    FILES_HELP
     "\n"
     "Run again, it writes the same request again. There is nothing secret in the file. Go on with 'birthmark accept'.\n";
 

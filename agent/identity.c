@@ -340,20 +340,27 @@ static void take_ek(bm_bytes text, bm_identity_state *state)
                     bm_bytes_copy_exact(bm_buf_view(&digest), state->ek, sizeof(state->ek)).code == BM_OK;
 }
 
-static void take_uri(bm_bytes text, bm_identity_state *state)
+size_t bm_identity_parse_handle(bm_bytes uri, uint32_t *handle)
 {
     static const char scheme[] = "handle:0x";
+    const size_t length = sizeof(scheme) - 1;
     BM_AUTO_BUF bytes = BM_BUF_EMPTY;
     bm_cursor cursor;
-    size_t length = sizeof(scheme) - 1;
+
+    if (uri.size < length + 8 || !bm_bytes_equal(bm_bytes_slice(uri, 0, length), bm_bytes_str(scheme)) ||
+        bm_text_from_hex(bm_bytes_slice(uri, length, 8), &bytes).code != BM_OK)
+        return 0;
+    cursor = bm_cursor_of(bm_buf_view(&bytes));
+    return bm_cursor_u32(&cursor, handle).code == BM_OK ? length + 8 : 0;
+}
+
+static void take_uri(bm_bytes text, bm_identity_state *state)
+{
     uint32_t handle;
+    size_t end = bm_identity_parse_handle(text, &handle);
 
     state->in_file = text.size >= 5 && bm_bytes_equal(bm_bytes_slice(text, 0, 5), bm_bytes_str("file:"));
-    if (text.size != length + 9 || text.data[length + 8] != '\n' || !bm_bytes_equal(bm_bytes_slice(text, 0, length), bm_bytes_str(scheme)) ||
-        bm_text_from_hex(bm_bytes_slice(text, length, 8), &bytes).code != BM_OK)
-        return;
-    cursor = bm_cursor_of(bm_buf_view(&bytes));
-    if (bm_cursor_u32(&cursor, &handle).code == BM_OK)
+    if (end > 0 && text.size == end + 1 && text.data[end] == '\n')
         state->handle = handle;
 }
 

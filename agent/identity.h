@@ -85,6 +85,9 @@ const char *bm_identity_file(size_t i);
 /* Reads what is there. A damaged certificate counts as none; BM_E_IO. */
 BM_RESULT bm_identity_look(const bm_identity *identity, bm_identity_state *state);
 
+/* The handle that a text begins with as key.uri does, handle:0x and eight digits, and how long that is; 0: it does not. */
+size_t bm_identity_parse_handle(bm_bytes uri, uint32_t *handle);
+
 /* Is it a complete identity for this key, neither expired nor due for renewal at `now` (seconds since 1970)? */
 bool bm_identity_is_current(const bm_identity_state *state, const bm_pubkey *ik, int64_t now);
 

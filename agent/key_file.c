@@ -136,3 +136,17 @@ BM_RESULT bm_key_file_parse(bm_bytes pem, bm_tpm_kind *kind, bm_buf *public_area
     *kind = parsed;
     return bm_ok();
 }
+
+BM_RESULT bm_key_file_read(const bm_identity *identity, bm_tpm_kind *kind, bm_buf *public_area, bm_buf *private_area)
+{
+    BM_AUTO_BUF pem = BM_BUF_EMPTY;
+    bool found;
+
+    BM_TRY(bm_identity_read(identity, "device.key", &pem, &found));
+    if (!found || bm_key_file_parse(bm_buf_view(&pem), kind, public_area, private_area).code != BM_OK || public_area->size == 0) {
+        *kind = (bm_tpm_kind){.has_auth = false};
+        bm_buf_clear(public_area);
+        bm_buf_clear(private_area);
+    }
+    return bm_ok();
+}

@@ -8,6 +8,7 @@
 #ifndef BM_AGENT_KEY_FILE_H
 #define BM_AGENT_KEY_FILE_H
 
+#include "agent/identity.h"
 #include "agent/tpm_kind.h"
 
 /* Appends the PEM of a key of this kind, from its TPM2B_PUBLIC and its TPM2B_PRIVATE (of a primary: its number). The kind's value is not written. */
@@ -18,5 +19,8 @@ BM_RESULT bm_key_file_put(bm_buf *pem, const bm_tpm_kind *kind, bm_bytes public_
  * than one of registers, a policy beside an authorisation value).
  */
 BM_RESULT bm_key_file_parse(bm_bytes pem, bm_tpm_kind *kind, bm_buf *public_area, bm_buf *private_area);
+
+/* Reads device.key of a directory into them, the areas empty before; one that is not there or damaged leaves all three empty. BM_E_IO. */
+BM_RESULT bm_key_file_read(const bm_identity *identity, bm_tpm_kind *kind, bm_buf *public_area, bm_buf *private_area);
 
 #endif

@@ -12,21 +12,19 @@ void bm_key_look_fini(bm_key_look *look)
 BM_RESULT bm_key_look_read(const char *path, bm_key_look *look)
 {
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
-    BM_AUTO_BUF pem = BM_BUF_EMPTY;
     bm_identity_state state;
     bm_result result;
-    bool found;
 
     BM_TRY(bm_identity_open_to_read(path, &identity));
     if (identity.fd < 0)
         return bm_ok();
     BM_TRY(bm_identity_look(&identity, &state));
     look->in_file = state.in_file;
-    result = bm_identity_read(&identity, "device.key", &pem, &found);
+    result = bm_key_file_read(&identity, &look->kind, &look->public_area, &look->private_area);
     /* Another user's is not readable: the key is looked at without. */
     if (result.code != BM_E_IO)
         BM_TRY(result);
-    look->has_file = result.code == BM_OK && found && bm_key_file_parse(bm_buf_view(&pem), &look->kind, &look->public_area, &look->private_area).code == BM_OK;
+    look->has_file = look->public_area.size > 0;
     return bm_ok();
 }
 

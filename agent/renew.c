@@ -357,15 +357,11 @@ static BM_RESULT renew(renewal *r)
 static BM_RESULT leave(const renewal *r)
 {
     BM_AUTO(bm_key_look_fini) bm_key_look look = {.has_file = false};
-    const bm_identity_state *state = &r->state;
-    bm_enroll_outcome found = {.info = state->info, .renew_after = state->renew_after, .key = state->key.type, .has_ek = state->has_ek,
-                               .handle = bm_enrolment_handle(r->given, state), .in_file = state->in_file};
 
     BM_TRY(bm_key_look_read(r->given->state, &look));
-    found.parent = look.kind.parent;
-    bm_identity_name(&found.info, found.device);
-    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(state->ek), found.ek, sizeof(found.ek)));
-    *r->outcome = found;
+    BM_TRY(bm_enroll_found(&r->state, r->outcome));
+    r->outcome->handle = bm_enrolment_handle(r->given, &r->state);
+    r->outcome->parent = look.kind.parent;
     return bm_ok();
 }
 

@@ -9,20 +9,6 @@
 
 #define NEAR 512 /* how many handles around the identity's are looked at: more than a TPM has persistent objects */
 
-/* What device.key of a directory holds; nothing when it is damaged or not there. */
-static BM_RESULT read_key_file(const bm_identity *identity, bm_tpm_kind *kind, bm_buf *public_area, bm_buf *private_area)
-{
-    BM_AUTO_BUF pem = BM_BUF_EMPTY;
-    bool found;
-
-    BM_TRY(bm_identity_read(identity, "device.key", &pem, &found));
-    if (!found || bm_key_file_parse(bm_buf_view(&pem), kind, public_area, private_area).code != BM_OK) {
-        bm_buf_clear(public_area);
-        bm_buf_clear(private_area);
-    }
-    return bm_ok();
-}
-
 /* A policy of registers is meant to end the identity when they change: that takes somebody's word, and no timer's. */
 static BM_RESULT check_use(const bm_tpm_ik *ik)
 {
@@ -77,7 +63,7 @@ static BM_RESULT load_made(bm_enrolment *e, bm_key_type type, const bm_identity 
     bool holds = true;
 
     *loaded = false;
-    BM_TRY(read_key_file(next, &filed, &public_area, &private_area));
+    BM_TRY(bm_key_file_read(next, &filed, &public_area, &private_area));
     if (bm_tpm_ik_type_of(bm_buf_view(&public_area)) != type || !bm_tpm_kind_equal(&kind, &filed))
         return bm_ok();
     BM_TRY(bm_tpm_ik_load(&e->tpm, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area), made, loaded));
@@ -153,7 +139,7 @@ static BM_RESULT evict_key_of(bm_enrolment *e, const bm_identity *files)
     bm_result result;
 
     BM_TRY(bm_identity_look(files, &state));
-    BM_TRY(read_key_file(files, &kind, &public_area, &private_area));
+    BM_TRY(bm_key_file_read(files, &kind, &public_area, &private_area));
     if (state.handle == 0 || (state.handle == e->handle && !e->in_file))
         return bm_ok();
     result = bm_tpm_ik_open(&e->tpm, state.handle, &ik);

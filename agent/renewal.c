@@ -285,14 +285,6 @@ BM_RESULT bm_renewal_write(bm_identity *identity, const bm_renewal *renewal)
     return bm_identity_put(identity, BM_RENEWAL_NAME, 0644, bm_buf_view(&text));
 }
 
-BM_RESULT bm_renewal_save(bm_identity *identity, const bm_options *options)
-{
-    BM_AUTO(bm_renewal_fini) bm_renewal renewal = {0};
-
-    BM_TRY(bm_renewal_of(options, &renewal));
-    return bm_renewal_write(identity, &renewal);
-}
-
 BM_RESULT bm_renewal_load(const bm_identity *identity, bm_renewal *renewal)
 {
     BM_AUTO_BUF text = BM_BUF_EMPTY;

@@ -51,9 +51,8 @@ BM_RESULT bm_renewal_put(bm_buf *out, const bm_renewal *renewal);
 /* Reads it; what bm_renewal_put makes of it is the same again. `renewal` must be zero. BM_E_MALFORMED. */
 BM_RESULT bm_renewal_parse(bm_bytes text, bm_renewal *renewal);
 
-/* Writes the record, if another is there; with options, that of these options. BM_E_IO, and as bm_renewal_of. */
+/* Writes the record, if another is there. BM_E_IO. */
 BM_RESULT bm_renewal_write(bm_identity *identity, const bm_renewal *renewal);
-BM_RESULT bm_renewal_save(bm_identity *identity, const bm_options *options);
 
 /* Removes a record that is another device's, or damaged. BM_E_IO. */
 BM_RESULT bm_renewal_drop_of_others(bm_identity *identity, const char *serial);

@@ -1,7 +1,6 @@
 #include "agent/tls_files.h"
 
 #include "agent/identity.h"
-#include "base/text.h"
 #include "program/descriptor.h"
 
 #include <errno.h>
@@ -50,20 +49,16 @@ static BM_RESULT read_needed(const bm_identity *identity, const char *name, bm_b
 static BM_RESULT read_handle(const bm_identity *identity, uint32_t *handle)
 {
     BM_AUTO_BUF uri = BM_BUF_EMPTY;
-    BM_AUTO_BUF bytes = BM_BUF_EMPTY;
     bm_bytes text;
-    bm_cursor cursor;
 
     BM_TRY(read_needed(identity, "key.uri", &uri));
     text = bm_buf_view(&uri);
     *handle = 0;
     if (text.size > 5 && bm_bytes_equal(bm_bytes_slice(text, 0, 5), bm_bytes_str("file:")))
         return bm_ok();
-    if (text.size < 17 || !bm_bytes_equal(bm_bytes_slice(text, 0, 9), bm_bytes_str("handle:0x")) ||
-        bm_text_from_hex(bm_bytes_slice(text, 9, 8), &bytes).code != BM_OK)
+    if (bm_identity_parse_handle(text, handle) == 0)
         return bm_failf(BM_E_IO, "%s/key.uri names no key: run 'birthmark enroll'", identity->path);
-    cursor = bm_cursor_of(bm_buf_view(&bytes));
-    return bm_cursor_u32(&cursor, handle);
+    return bm_ok();
 }
 
 static BM_RESULT open_state(const char *state, bm_identity *identity)

@@ -116,9 +116,7 @@ BM_RESULT bm_tunnel_sandbox_begin(void)
 
 static BM_RESULT load(scmp_filter_ctx filter, int rc)
 {
-    if (rc == 0)
-        rc = seccomp_load(filter);
-    seccomp_release(filter);
+    rc = bm_filter_load(filter, rc);
     if (rc != 0)
         return bm_failf(BM_E_INTERNAL, "the sandbox cannot be entered (seccomp: %s)", strerror(-rc));
     return bm_ok();

@@ -8,6 +8,7 @@
 #include "protocol/problem.h"
 #include "protocol/verdict.h"
 #include "store/state.h"
+#include "store/store_verdict.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -142,20 +143,11 @@ static BM_RESULT find_identity(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *j
 {
     bm_subject subject = {0};
     bm_store_lookup found;
-    bm_verdict_record record;
 
     BM_TRY(bm_store_look_up(ca->store, judged->ek_sha256, judged->claimed, &found));
-    record = (bm_verdict_record){.known = found.known,
-                                 .in_inventory = found.device.in_inventory,
-                                 .retired = found.device.status == BM_DEVICE_RETIRED,
-                                 .claim_taken = found.claim == BM_CLAIM_TAKEN,
-                                 .last_expiry = found.last_expiry,
-                                 .admitted = found.device.changed};
-    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(found.device.identity), (uint8_t *)record.identity, sizeof(record.identity)));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(judged->ek_sha256), subject.ek_sha256, sizeof(subject.ek_sha256)));
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(judged->claimed), (uint8_t *)subject.claimed, sizeof(subject.claimed)));
-    BM_TRY(bm_verdict_decide(&subject, profile, &record, identity));
-    return bm_verdict_renewal(profile, &record, now);
+    return bm_store_verdict(&found, &subject, profile, now, identity);
 }
 
 static BM_RESULT give_ticket(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *judged, const bm_profile *profile, int64_t now,

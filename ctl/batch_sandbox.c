@@ -66,10 +66,7 @@ BM_RESULT bm_ctl_batch_sandbox_enter(void)
         return bm_failf(BM_E_INTERNAL, "the sandbox cannot be prepared (%s)", strerror(errno));
     filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
-    rc = fill(filter);
-    if (rc == 0)
-        rc = seccomp_load(filter);
-    seccomp_release(filter);
+    rc = bm_filter_load(filter, fill(filter));
     if (rc != 0)
         return bm_failf(BM_E_INTERNAL, "the sandbox cannot be entered (seccomp: %s)", strerror(-rc));
     return bm_ok();

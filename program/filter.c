@@ -21,3 +21,11 @@ int bm_filter_allow_memory(scmp_filter_ctx filter)
 
     return rc != 0 ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
 }
+
+int bm_filter_load(scmp_filter_ctx filter, int rc)
+{
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    seccomp_release(filter);
+    return rc;
+}

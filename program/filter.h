@@ -14,4 +14,7 @@ int bm_filter_add(scmp_filter_ctx filter, uint32_t action, const int *calls);
 /* Memory may be had, but none that can be executed. */
 int bm_filter_allow_memory(scmp_filter_ctx filter);
 
+/* Puts a filter into force, unless `rc` says that it could not be filled, and releases it in any case. `rc`, or what came of it. */
+int bm_filter_load(scmp_filter_ctx filter, int rc);
+
 #endif

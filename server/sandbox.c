@@ -222,10 +222,7 @@ BM_RESULT bm_sandbox_enter(bm_process process)
     BM_TRY(restrict_files());
     filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
-    rc = fill(filter, process);
-    if (rc == 0)
-        rc = seccomp_load(filter);
-    seccomp_release(filter);
+    rc = bm_filter_load(filter, fill(filter, process));
     if (rc != 0)
         return bm_failf(BM_E_IO, "seccomp: %s", strerror(-rc));
     return bm_ok();
@@ -255,10 +252,7 @@ BM_RESULT bm_sandbox_enter_monitor(void)
         return bm_failf(BM_E_IO, "prctl: %s", strerror(errno));
     filter = seccomp_init(SCMP_ACT_ALLOW);
     BM_CHECK(filter != NULL, BM_E_NO_MEMORY, NULL);
-    rc = forbid(filter);
-    if (rc == 0)
-        rc = seccomp_load(filter);
-    seccomp_release(filter);
+    rc = bm_filter_load(filter, forbid(filter));
     if (rc != 0)
         return bm_failf(BM_E_IO, "seccomp: %s", strerror(-rc));
     return bm_ok();

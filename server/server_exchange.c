@@ -2,6 +2,7 @@
 
 #include "server/server_anchors.h"
 #include "server/server_reply.h"
+#include "store/store_verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,19 +178,7 @@ static BM_RESULT judge(bm_server_exchange *exchange)
 
 static BM_RESULT decide(bm_server_exchange *exchange)
 {
-    const bm_device *device = &exchange->found.device;
-    bm_verdict_record record = {
-        .known = exchange->found.known,
-        .in_inventory = device->in_inventory,
-        .retired = device->status == BM_DEVICE_RETIRED,
-        .claim_taken = exchange->found.claim == BM_CLAIM_TAKEN,
-        .last_expiry = exchange->found.last_expiry,
-        .admitted = device->changed,
-    };
-
-    BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(device->identity), (uint8_t *)record.identity, sizeof(record.identity)));
-    BM_TRY(bm_verdict_decide(&exchange->subject, exchange->profile, &record, exchange->identity));
-    BM_TRY(bm_verdict_renewal(exchange->profile, &record, exchange->now));
+    BM_TRY(bm_store_verdict(&exchange->found, &exchange->subject, exchange->profile, exchange->now, exchange->identity));
     return exchange->decided(exchange);
 }
 

@@ -77,6 +77,7 @@ static int tear_down(void **state)
 static void a_record_is_what_the_options_say_and_comes_back_from_the_directory(void **state)
 {
     fixture *f = *state;
+    BM_AUTO(bm_renewal_fini) bm_renewal made = {0};
     BM_AUTO(bm_renewal_fini) bm_renewal renewal = {0};
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
     bm_options options = {.server = "https://ca.example:8443", .serial = "SN-1", .profile = "sensors", .ca = f->ca};
@@ -87,7 +88,8 @@ static void a_record_is_what_the_options_say_and_comes_back_from_the_directory(v
     (void)snprintf(directory, sizeof(directory), "%s/id", f->base);
     assert_ok(bm_identity_open(directory, &identity));
     assert_code(bm_renewal_load(&identity, &renewal), BM_E_IO);
-    assert_ok(bm_renewal_save(&identity, &options));
+    assert_ok(bm_renewal_of(&options, &made));
+    assert_ok(bm_renewal_write(&identity, &made));
     assert_ok(bm_renewal_load(&identity, &renewal));
     bm_renewal_use(&renewal, &used);
     assert_string_equal(used.server, options.server);
