@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,12 +53,25 @@ static int drop_capabilities(void)
     return (int)syscall(SYS_capset, &head, kept);
 }
 
+/*
+ * What wakes up waits for its turn and does not push out who works: what has come by then is done in one go, with caches that are warm, and the
+ * ledger's commits are larger. 8 to 14 % of the CPU a device. Who started us with another policy knows why.
+ */
+static void work_in_batches(void)
+{
+    const struct sched_param normal = {0};
+
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        (void)sched_setscheduler(0, SCHED_BATCH, &normal);
+}
+
 BM_RESULT bm_process_begin(int end)
 {
     const struct rlimit none = {0, 0};
 
     /* Executed through /proc/self/exe, it would be called "exe" in the lists of processes. */
     (void)prctl(PR_SET_NAME, "birthmarkd");
+    work_in_batches();
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         drop_capabilities() != 0)
         return bm_failf(BM_E_IO, "this process cannot be protected: %s", strerror(errno));

@@ -42,7 +42,8 @@ BM_RESULT bm_process_by_name(const char *name, bm_process *process);
 
 /*
  * What every process does first: no core files, not dumpable (nobody reads its memory through /proc), no
- * capabilities but that of locking memory, no new privileges, every descriptor from `end` on closed. BM_E_IO.
+ * capabilities but that of locking memory, no new privileges, every descriptor from `end` on closed; scheduled for throughput (SCHED_BATCH).
+ * BM_E_IO.
  */
 BM_RESULT bm_process_begin(int end);
 
