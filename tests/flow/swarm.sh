@@ -74,10 +74,10 @@ kinds)
     total=0
     for ek in rsa2048 ecc256 ecc384; do
         for ik in rsa2048 rsa3072 ecc256 ecc384; do
-            lab_say "50 devices with an EK $ek and an identity key $ik get their certificates"
-            swarm --ek "$ek" --ik "$ik" --devices 50 --concurrency 25 --held "$LAB/held"
-            wants 0 provisioned 50 failed 0 connections 50 get_challenge.count 50 get_certificate.count 50
-            total=$((total + 50))
+            lab_say "20 devices with an EK $ek and an identity key $ik get their certificates"
+            swarm --ek "$ek" --ik "$ik" --devices 20 --concurrency 10 --held "$LAB/held"
+            wants 0 provisioned 20 failed 0 connections 20 get_challenge.count 20 get_certificate.count 20
+            total=$((total + 20))
         done
     done
     lab_say "all of them, and no others, are in the database, each under its own name"
@@ -85,19 +85,19 @@ kinds)
     none_lost "$LAB/held" "$total"
 
     lab_say "the same fleet again: the same devices"
-    swarm --ek rsa2048 --ik ecc256 --devices 50
-    wants 0 provisioned 50
+    swarm --ek rsa2048 --ik ecc256 --devices 20
+    wants 0 provisioned 20
     [[ $(devices) == "$total" ]] || lab_die "there are other devices"
 
     lab_say "a name with several addresses, at one of which somebody listens"
     rc=0
-    timeout 100 "$BIRTHMARK_SWARM" --server "https://localhost:${LAB_URL[one]##*:}" --ca "$(lab_ca_file one)" --fleet "$fleet" --devices 50 \
+    timeout 100 "$BIRTHMARK_SWARM" --server "https://localhost:${LAB_URL[one]##*:}" --ca "$(lab_ca_file one)" --fleet "$fleet" --devices 20 \
         --json --quiet >"$LAB/figures" 2>"$LAB/said" || rc=$?
-    wants 0 provisioned 50 failed 0
+    wants 0 provisioned 20 failed 0
 
     lab_say "an outage: all connections drop, all devices come back at once"
-    swarm --devices 300 --concurrency 30 --repeat-reconnect
-    wants 0 provisioned 300 connections 600 connections_at_once 300 handshake.count 300
+    swarm --devices 200 --concurrency 20 --repeat-reconnect
+    wants 0 provisioned 200 connections 400 connections_at_once 200 handshake.count 200
 
     lab_say "what the server's processes used is told by process"
     swarm --devices 100 --watch "${LAB_PID[server-one]}"
@@ -186,7 +186,7 @@ wrong)
 outage)
     started
     lab_say "Ctrl-C ends it early, and the figures are those so far"
-    "$BIRTHMARK_SWARM" make --fleet "$fleet" --devices 3000 --quiet
+    "$BIRTHMARK_SWARM" make --fleet "$fleet" --devices 1500 --quiet
     env --default-signal=INT "$BIRTHMARK_SWARM" --server "${LAB_URL[one]}" --ca "$(lab_ca_file one)" --fleet "$fleet" --devices 1000000 \
         --concurrency 20 --json --quiet >"$LAB/figures" 2>"$LAB/said" &
     LAB_PID[swarm]=$!
@@ -195,7 +195,7 @@ outage)
     rc=0
     wait "${LAB_PID[swarm]}" || rc=$?
     [[ $rc == 130 ]] || lab_die "ended with $rc while it made devices"
-    env --default-signal=INT "$BIRTHMARK_SWARM" --server "${LAB_URL[one]}" --ca "$(lab_ca_file one)" --fleet "$fleet" --devices 3000 \
+    env --default-signal=INT "$BIRTHMARK_SWARM" --server "${LAB_URL[one]}" --ca "$(lab_ca_file one)" --fleet "$fleet" --devices 1500 \
         --concurrency 4 --json --quiet --held "$LAB/held" >"$LAB/figures" 2>"$LAB/said" &
     LAB_PID[swarm]=$!
     lab_wait 60 test -s "$LAB/held" || lab_die "nothing begins"
@@ -205,26 +205,26 @@ outage)
     unset 'LAB_PID[swarm]'
     wants 130 interrupted True failed 0
     done_then=$(figure provisioned)
-    ((done_then > 0 && done_then < 3000)) || lab_die "$done_then devices are not a part"
+    ((done_then > 0 && done_then < 1500)) || lab_die "$done_then devices are not a part"
     none_lost "$LAB/held" "$done_then"
 
     lab_say "the server is killed in the middle, and comes back: every device gets its certificate, and none is lost"
     port=${LAB_URL[one]##*:}
     rm "$LAB/held"
-    swarm --devices 1500 --concurrency 50 --held "$LAB/held" &
+    swarm --devices 800 --concurrency 50 --held "$LAB/held" &
     run=$!
     lab_wait 60 test -s "$LAB/held" || lab_die "nothing begins"
     lab_server_crash one
     "$BIRTHMARKD" --state "$LAB/ca-one" --listen "127.0.0.1:$port" >"$LAB/server-one.out" 2>>"$LAB/server-one.log" &
     LAB_PID[server-one]=$!
     swarm_end
-    wants 0 provisioned 1500 failed 0
+    wants 0 provisioned 800 failed 0
     (($(figure retries.refused) + $(figure retries.closed) + $(figure retries.cut-off) > 0)) || lab_die "it saw nothing of that"
-    none_lost "$LAB/held" 1500
+    none_lost "$LAB/held" 800
 
     lab_say "processes that are killed one after the other under it"
     rm "$LAB/held"
-    swarm --devices 1500 --concurrency 50 --held "$LAB/held" &
+    swarm --devices 800 --concurrency 50 --held "$LAB/held" &
     run=$!
     for kind in server ledger keeper server; do
         lab_wait 60 test -s "$LAB/held" || lab_die "nothing begins"
@@ -232,8 +232,8 @@ outage)
         sleep 0.2
     done
     swarm_end
-    wants 0 provisioned 1500 failed 0
-    none_lost "$LAB/held" 1500
+    wants 0 provisioned 800 failed 0
+    none_lost "$LAB/held" 800
 
     lab_say "a server with limits: what is refused for the moment is tried again when it says"
     lab_server_stop one

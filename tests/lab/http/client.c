@@ -48,16 +48,27 @@ static void in(const char *folder, const char *name, char path[4096])
     (void)snprintf(path, 4096, "%s/%s", folder, name);
 }
 
-/* A file's content; false when there is none. */
+static void put(text *out, const char *data, size_t size)
+{
+    out->data = need(realloc(out->data, out->size + size + 1));
+    memcpy(out->data + out->size, data, size);
+    out->size += size;
+    out->data[out->size] = 0;
+}
+
+/* A file's content; false when there is none. In pieces: meson has every allocation filled (MALLOC_PERTURB_), and one of 32 MiB takes its time. */
 static bool read_file(const char *path, text *out)
 {
     FILE *file = fopen(path, "r");
+    char piece[65536];
+    size_t size;
 
     if (file == NULL)
         return false;
-    out->data = need(malloc(FILE_MAX + 1));
-    out->size = fread(out->data, 1, FILE_MAX, file);
-    out->data[out->size] = 0;
+    *out = (text){.data = NULL};
+    put(out, "", 0);
+    while (out->size < FILE_MAX && (size = fread(piece, 1, sizeof(piece), file)) > 0)
+        put(out, piece, size);
     (void)fclose(file);
     return true;
 }
@@ -161,9 +172,7 @@ static size_t receive(char *data, size_t one, size_t count, void *context)
 
     if (count > FILE_MAX - reply->size)
         return 0;
-    memcpy(reply->data + reply->size, data, one * count);
-    reply->size += one * count;
-    reply->data[reply->size] = 0;
+    put(reply, data, one * count);
     return one * count;
 }
 
@@ -181,9 +190,8 @@ static long post(const char *url, const char *method, const char *authority, con
         length--;
     (void)snprintf(whole, sizeof(whole), "%.*s/v1/%s", (int)length, url, method);
     headers = curl_slist_append(headers, "Expect:");
-    reply->data = need(malloc(FILE_MAX + 1));
-    reply->size = 0;
-    reply->data[0] = 0;
+    *reply = (text){.data = NULL};
+    put(reply, "", 0);
     (void)curl_easy_setopt(curl, CURLOPT_URL, whole);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_CAINFO, authority);
