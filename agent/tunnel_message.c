@@ -57,7 +57,7 @@ static BM_RESULT receive_all(int fd, uint8_t *to, size_t size, bool *ended)
 
 BM_RESULT bm_tunnel_message_receive(int fd, bm_buf *body, bool *ended)
 {
-    uint8_t head[4];
+    uint8_t head[4] = {0};
     bm_cursor cursor = bm_cursor_of(BM_BYTES_ARRAY(head));
     uint32_t size;
     uint8_t *to;

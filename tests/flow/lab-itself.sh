@@ -90,3 +90,55 @@ done
 lab_say "the lab leaves nothing loaded in a TPM"
 lab_tpm_clean one
 lab_tpm_clean two
+
+lab_say "what is loaded in a TPM is seen: an object, a session"
+looks_dirty() {
+    lab_fails "$LAB_LOOK" clean
+    lab_said "^$1: 0x"
+}
+tpm2_createprimary -Q -C o -G ecc256 -c "$LAB/loaded.ctx"
+looks_dirty "transient objects"
+tpm2_flushcontext -t
+tpm2_startauthsession -S "$LAB/session.ctx"
+looks_dirty "saved sessions"
+tpm2_flushcontext "$LAB/session.ctx"
+lab_tpm_clean two
+
+lab_say "an identity is good with its own key, its own CA and for a client, and is not without one of them"
+identity=$LAB/identity
+mkdir "$identity"
+vendor=$LAB/vendor-acme
+# issue KEY-OF USAGE
+issue() {
+    tpm2_readpublic -Q -c "$(cat "$LAB/csr-$1/ik.handle")" -f pem -o "$LAB/ik.pem"
+    printf '[end]\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=%s\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' \
+        "$2" >"$LAB/end.cnf"
+    openssl x509 -new -force_pubkey "$LAB/ik.pem" -CA "$vendor/inter.crt" -CAkey "$vendor/inter.key" -days 30 -subj /CN=SN1 \
+        -extfile "$LAB/end.cnf" -extensions end -out "$identity/device.crt"
+}
+# is_good / is_not REASON
+is_good() {
+    "$LAB_LOOK" identity "$identity" "$vendor/root.crt"
+}
+is_not() {
+    lab_fails is_good
+    lab_said "$1"
+}
+lab_use_tpm one
+cp "$vendor/inter.crt" "$identity/chain.crt"
+for key in rsa2048 rsa3072 ecc256 ecc384; do
+    issue "$key" clientAuth
+    printf 'handle:%s\n' "$(cat "$LAB/csr-$key/ik.handle")" >"$identity/key.uri"
+    is_good || lab_die "$key: not good"
+done
+printf 'handle:%s\n' "$(cat "$LAB/csr-ecc256/ik.handle")" >"$identity/key.uri"
+is_not "not the certificate's"
+printf 'handle:0x8102ffff\n' >"$identity/key.uri"
+is_not "nothing at the handle"
+printf 'object:x\n' >"$identity/key.uri"
+is_not "names no handle"
+issue ecc256 serverAuth
+is_not "purpose"
+issue ecc256 clientAuth
+: >"$identity/chain.crt"
+is_not "does not chain"

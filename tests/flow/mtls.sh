@@ -10,7 +10,7 @@ lab_ca other
 lab_server one
 lab_server other
 lab_nginx nginx "$(lab_ca_file one)"
-lab_s_server server "$(lab_ca_file one)"
+lab_s_server ssl "$(lab_ca_file one)"
 
 lab_enroll one one SN-rsa --key rsa2048 --handle 0x81020000
 lab_enroll two one SN-ecc --key ecc256 --handle 0x81020001
@@ -25,7 +25,7 @@ for pair in one:rsa two:ecc; do
     grep -q "^Hello $id, verified SUCCESS over TLSv1.3" "$LAB/tls.log" || lab_die "$(cat "$LAB/tls.log")"
     lab_tpm_clean "$tpm"
     lab_say "openssl s_server lets $id in"
-    lab_s_client "$LAB/server.sock" "$tpm" "$LAB/id-$id" >"$LAB/tls.log"
+    lab_s_client "$LAB/ssl.sock" "$tpm" "$LAB/id-$id" >"$LAB/tls.log"
     grep -q 'HTTP/1.0 200 ok' "$LAB/tls.log" || lab_die "$(cat "$LAB/tls.log")"
     grep -q "$id" "$LAB/tls.log"
 done
@@ -35,7 +35,7 @@ lab_enroll one other SN-other --key rsa2048 --handle 0x81020010
 lab_s_client "$LAB/nginx.sock" one "$LAB/id-SN-other" >"$LAB/tls.log" || true
 ! grep -q '^Hello' "$LAB/tls.log"
 grep -q '400 The SSL certificate error' "$LAB/tls.log" || lab_die "$(cat "$LAB/tls.log")"
-lab_s_client "$LAB/server.sock" one "$LAB/id-SN-other" >"$LAB/tls.log" || true
+lab_s_client "$LAB/ssl.sock" one "$LAB/id-SN-other" >"$LAB/tls.log" || true
 ! grep -q '200 ok' "$LAB/tls.log"
 grep -q 'alert' "$LAB/tls.log" || lab_die "$(cat "$LAB/tls.log")"
 

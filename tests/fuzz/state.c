@@ -16,7 +16,7 @@ static char directory[128];
 
 static void remove_directory(void)
 {
-    static const char *const names[] = {"chain.crt", "fullchain.crt", "ca.crt", "key.uri", "openssl.cnf", "renew_after", "ek", "device.crt"};
+    static const char *const names[] = {"chain.crt", "fullchain.crt", "ca.crt", "key.uri", "openssl.cnf", "renew_after", "ek", "device.crt", ".lock"};
     char path[256];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -171,20 +171,12 @@ lab_enroll() {
 # lab_identity_good DIR CA TPM: the state directory is complete: the certificate chains to the CA for clientAuth, and
 # its key is the one at the handle of key.uri in that TPM.
 lab_identity_good() {
-    local dir=$1 ca=$2 f handle
+    local dir=$1 f found
     for f in device.crt chain.crt ca.crt openssl.cnf key.uri device.key; do
         [[ -s $dir/$f ]] || lab_die "$dir has no $f"
     done
-    openssl verify -purpose sslclient -x509_strict -CAfile "$(lab_ca_file "$ca")" -untrusted "$dir/chain.crt" \
-        "$dir/device.crt" >/dev/null || lab_die "$dir/device.crt does not chain to $ca"
-    handle=$(sed -n 's/^handle://p' "$dir/key.uri")
     lab_use_tpm "$3"
-    tpm2_readpublic -Q -c "$handle" -f pem -o "$dir/.lab-handle.pem"
-    openssl x509 -in "$dir/device.crt" -noout -pubkey >"$dir/.lab-cert.pem"
-    openssl pkey -pubin -in "$dir/.lab-handle.pem" -outform DER -out "$dir/.lab-handle.der"
-    openssl pkey -pubin -in "$dir/.lab-cert.pem" -outform DER -out "$dir/.lab-cert.der"
-    lab_same "$dir/.lab-handle.der" "$dir/.lab-cert.der"
-    rm -f "$dir"/.lab-*
+    found=$("$LAB_LOOK" identity "$dir" "$(lab_ca_file "$2")") || lab_die "$dir: $found"
 }
 
 # lab_at_step STEP COMMAND TPM SERVER SERIAL [options]: the agent, and the command at the moment when it says that STEP

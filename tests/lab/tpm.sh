@@ -305,10 +305,7 @@ lab_chain_store() {
 
 # lab_tpm_clean NAME: nothing is loaded in it: no object and no session, loaded or saved.
 lab_tpm_clean() {
-    local what found
+    local found
     lab_use_tpm "$1"
-    for what in handles-transient handles-loaded-session handles-saved-session; do
-        found=$(tpm2_getcap "$what")
-        [[ -z $found ]] || lab_die "the TPM $1 has $what: $found"
-    done
+    found=$("$LAB_LOOK" clean) || lab_die "the TPM $1 has $found"
 }

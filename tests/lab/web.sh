@@ -117,7 +117,7 @@ END
     lab_die "nginx $1 did not start, $try times"
 }
 
-# lab_s_server NAME CA.pem: openssl s_server, the same way; it answers a GET with its status page, in which the
+# lab_s_server NAME CA.pem: openssl s_server, the same way, which takes a socket's path of 31 bytes at most; it answers a GET with its status page, in which the
 # client's certificate is.
 lab_s_server() {
     lab_web_keys
