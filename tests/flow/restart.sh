@@ -24,3 +24,29 @@ lab_server_stop one
 for p in $pid $pids; do
     lab_gone "$p" || lab_die "process $p is still there"
 done
+
+# policies WANTED PID...: all are scheduled so (the 41st field of /proc/PID/stat: 0 as usual, 3 in batches, 5 when there is nothing else).
+policies() {
+    local wanted=$1 p words
+    shift
+    for p in "$@"; do
+        words=$(<"/proc/$p/stat")
+        # shellcheck disable=SC2086
+        set -- ${words##*) }
+        [[ ${39} == "$wanted" ]] || lab_die "process $p is scheduled by policy ${39}, not $wanted"
+    done
+}
+
+lab_say "the processes work in batches, unless they were started with a policy of somebody else's choice"
+lab_server one
+# shellcheck disable=SC2046
+policies 3 $(lab_processes one)
+lab_server_stop one
+cat >"$LAB/idle" <<END
+#!/bin/sh
+exec chrt --idle 0 '$BIRTHMARKD' "\$@"
+END
+chmod 700 "$LAB/idle"
+BIRTHMARKD=$LAB/idle lab_server one
+# shellcheck disable=SC2046
+policies 5 $(lab_processes one)
