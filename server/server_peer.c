@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #define TICK_MS 50
+#define TURN_MAX 16 /* datagrams in a turn of the loop */
 
 typedef struct pending {
     TAILQ_ENTRY(pending) link;
@@ -85,18 +86,23 @@ static void deliver(bm_server_peer *peer, bm_bytes datagram)
     finish(peer, request, result, NULL);
 }
 
-/* One datagram a turn: the loop comes back as long as there is more, and mostly there is not. */
+/* What is there, some at a time: others want their turn of the loop, too. */
 static void on_readable(evutil_socket_t fd, short events, void *context)
 {
     bm_server_peer *peer = context;
-    bool got = false;
-    bm_result result = bm_channel_receive(fd, &peer->datagram, &got);
+    bool got = true;
 
     (void)events;
-    if (result.code != BM_OK)
-        bm_log_failure(peer->log, peer->name, result);
-    else if (got)
-        deliver(peer, bm_buf_view(&peer->datagram));
+    for (unsigned i = 0; i < TURN_MAX && got; i++) {
+        bm_result result = bm_channel_receive(fd, &peer->datagram, &got);
+
+        if (result.code != BM_OK) {
+            bm_log_failure(peer->log, peer->name, result);
+            return;
+        }
+        if (got)
+            deliver(peer, bm_buf_view(&peer->datagram));
+    }
 }
 
 /* Sends it, now or again; soon again when the peer does not read at the moment. */
