@@ -127,14 +127,19 @@ static BM_RESULT record_refusal(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *
     return bm_store_record_log(ca->store, &entry);
 }
 
+/* A ticket for the exchange by files ends no later than its profile allows, as it is now. */
+static bm_grant_time time_of(const bm_profile *profile, int64_t now)
+{
+    return (bm_grant_time){.now = now, .lifetime = profile->offline_ticket_lifetime};
+}
+
 /* The ticket of getCertificate: ours, for these parameters, given for the exchange by files, and no older than the profile allows. */
 static BM_RESULT check_ticket(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *judged, const bm_profile *profile, int64_t now,
                               bm_ticket_fields *fields)
 {
     *fields = judged->fields;
     BM_TRY(bm_ticket_parse_offline_challenge(judged->challenge, fields));
-    BM_TRY(bm_ticket_check_time(fields, now, profile->offline_ticket_lifetime));
-    return bm_grant_check(ca->keys, fields, judged->ticket, now);
+    return bm_grant_check(ca->keys, fields, judged->ticket, time_of(profile, now));
 }
 
 /* Whose name it is, and whether it may still come. */
@@ -161,7 +166,7 @@ static BM_RESULT give_ticket(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged *jud
     fields.expires = now + profile->offline_ticket_lifetime;
     BM_TRY(bm_random(fields.nonce, sizeof(fields.nonce)));
     BM_TRY(bm_buf_extend(&outcome->ticket, BM_TICKET_SIZE, &ticket));
-    BM_TRY(bm_grant_ticket(ca->keys, &fields, ticket));
+    BM_TRY(bm_grant_ticket(ca->keys, &fields, time_of(profile, now), ticket));
     outcome->expires = fields.expires;
     return bm_ticket_put_challenge(&outcome->challenge, &fields);
 }
@@ -193,7 +198,7 @@ static BM_RESULT make_certificate(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged
                                                     .key = &key,
                                                     .now = now},
                               &tbs, &issue));
-    BM_TRY(bm_grant_sign(ca->keys, &ca->ca, fields, judged->ticket, bm_buf_view(&tbs), now, &signature));
+    BM_TRY(bm_grant_sign(ca->keys, &ca->ca, fields, judged->ticket, bm_buf_view(&tbs), time_of(profile, now), &signature));
     BM_TRY(bm_issue_assemble(&made->der, bm_buf_view(&tbs), bm_pkey_default_sig(ca->ca.key.type), bm_buf_view(&signature)));
     made->row.issued = now;
     made->row.not_before = issue.not_before;

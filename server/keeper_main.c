@@ -70,18 +70,24 @@ static BM_RESULT warm_up(bm_keeper *keeper)
 static BM_RESULT begin(bm_keeper *keeper, const bm_log *log, uint32_t *servers, int *term)
 {
     BM_AUTO_BUF all = BM_BUF_EMPTY;
-    bm_bytes pieces[5];
+    bm_bytes pieces[6];
+    uint32_t ticket_lifetime;
 
     /* Before there is anything to protect. */
     BM_TRY(bm_process_begin(BM_FD_END));
     bm_process_lock_memory(BM_PROCESS_LOCK_ALWAYS, log);
     BM_TRY(bm_handover_take(BM_FD_HANDOVER, &all));
-    BM_TRY(bm_handover_split(bm_buf_view(&all), pieces, 5));
+    BM_TRY(bm_handover_split(bm_buf_view(&all), pieces, 6));
     BM_TRY(bm_handover_number(pieces[0], servers));
     BM_CHECK(*servers > 0 && *servers <= BM_PROCESS_SERVERS_MAX, BM_E_MALFORMED, "the number of servers is wrong");
+    BM_TRY(bm_handover_number(pieces[1], &ticket_lifetime));
     BM_TRY(bm_process_begin(BM_FD_FIRST + (int)*servers));
     BM_TRY(bm_process_term_fd(term));
-    BM_TRY(bm_keeper_requests_init(keeper, pieces[1], pieces[2], pieces[3], pieces[4]));
+    BM_TRY(bm_keeper_requests_init(keeper, &(bm_keeper_options){.passphrase = pieces[2],
+                                                               .ca_key = pieces[3],
+                                                               .ticket_keys = pieces[4],
+                                                               .ca = pieces[5],
+                                                               .ticket_lifetime = ticket_lifetime}));
     BM_TRY(warm_up(keeper));
     BM_TRY(bm_sandbox_enter(BM_PROCESS_KEEPER));
     return bm_process_ready();

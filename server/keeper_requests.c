@@ -6,15 +6,16 @@
 
 #define TBS_MAX 8192
 
-BM_RESULT bm_keeper_requests_init(bm_keeper *keeper, bm_bytes passphrase, bm_bytes ca_key, bm_bytes ticket_keys, bm_bytes ca)
+BM_RESULT bm_keeper_requests_init(bm_keeper *keeper, const bm_keeper_options *options)
 {
     bm_pubkey key;
 
-    BM_TRY(bm_ca_parse(ca, &keeper->ca));
-    BM_TRY(bm_keys_file_open(passphrase, ca_key, ticket_keys, &keeper->keys));
+    BM_TRY(bm_ca_parse(options->ca, &keeper->ca));
+    BM_TRY(bm_keys_file_open(options->passphrase, options->ca_key, options->ticket_keys, &keeper->keys));
     BM_TRY(bm_keys_public(keeper->keys, &key));
     BM_CHECK(bm_pubkey_equal(&key, &keeper->ca.key), BM_E_KEY_INVALID, "the CA certificate is not of the CA key");
     keeper->alg = bm_pkey_default_sig(key.type);
+    keeper->ticket_lifetime = options->ticket_lifetime;
     return bm_ok();
 }
 
@@ -25,14 +26,20 @@ void bm_keeper_requests_fini(bm_keeper *keeper)
     *keeper = (bm_keeper){0};
 }
 
-static BM_RESULT answer_ticket(bm_keeper *keeper, bm_message *message, bm_buf *reply)
+/* By the keeper's own clock, and not by what a server says. */
+static bm_grant_time time_of(const bm_keeper *keeper, int64_t now)
+{
+    return (bm_grant_time){.now = now, .lifetime = keeper->ticket_lifetime};
+}
+
+static BM_RESULT answer_ticket(bm_keeper *keeper, bm_message *message, int64_t now, bm_buf *reply)
 {
     uint8_t ticket[BM_TICKET_SIZE];
     bm_ticket_fields fields;
     bm_result result;
 
     BM_TRY(bm_ticket_parse_message(message->body.rest, &fields));
-    BM_TRY(bm_grant_ticket(keeper->keys, &fields, ticket));
+    BM_TRY(bm_grant_ticket(keeper->keys, &fields, time_of(keeper, now), ticket));
     result = bm_message_begin(reply, BM_MSG_TICKET_REPLY, message->id);
     if (result.code == BM_OK)
         result = bm_buf_put_u32(reply, fields.key_id);
@@ -53,7 +60,7 @@ static BM_RESULT answer_issue(bm_keeper *keeper, bm_message *message, int64_t no
     BM_TRY(bm_cursor_sized32(&message->body, TBS_MAX, &tbs));
     BM_TRY(bm_cursor_end(&message->body));
     BM_TRY(bm_ticket_parse_message(ticket_message, &fields));
-    BM_TRY(bm_grant_sign(keeper->keys, &keeper->ca, &fields, presented, tbs, now, &signature));
+    BM_TRY(bm_grant_sign(keeper->keys, &keeper->ca, &fields, presented, tbs, time_of(keeper, now), &signature));
     BM_TRY(bm_message_begin(reply, BM_MSG_ISSUE_REPLY, message->id));
     return bm_buf_put_sized32(reply, bm_buf_view(&signature));
 }
@@ -74,7 +81,7 @@ BM_RESULT bm_keeper_requests_answer(bm_keeper *keeper, bm_bytes datagram, int64_
     BM_TRY(bm_message_open(datagram, &message));
     bm_buf_clear(reply);
     if (message.type == BM_MSG_TICKET)
-        result = answer_ticket(keeper, &message, reply);
+        result = answer_ticket(keeper, &message, now, reply);
     else if (message.type == BM_MSG_ISSUE)
         result = answer_issue(keeper, &message, now, reply);
     else if (message.type == BM_MSG_KEYS)

@@ -49,13 +49,15 @@ static BM_RESULT start_keeper(const bm_monitor_gifts *gifts, bm_monitor_child *c
 {
     const bm_monitor_state *state = &gifts->state;
     BM_AUTO_BUF count = BM_BUF_EMPTY;
+    BM_AUTO_BUF ticket_lifetime = BM_BUF_EMPTY;
 
     BM_TRY(bm_handover_put_number(&count, (uint32_t)gifts->server_count));
-    const bm_bytes pieces[] = {bm_buf_view(&count), bm_buf_view(&state->passphrase), bm_buf_view(&state->ca_key),
-                               bm_buf_view(&state->ticket_key), bm_buf_view(&state->ca_der)};
+    BM_TRY(bm_handover_put_number(&ticket_lifetime, (uint32_t)bm_config_ticket_lifetime(&state->config)));
+    const bm_bytes pieces[] = {bm_buf_view(&count),         bm_buf_view(&ticket_lifetime),   bm_buf_view(&state->passphrase),
+                               bm_buf_view(&state->ca_key), bm_buf_view(&state->ticket_key), bm_buf_view(&state->ca_der)};
 
     return bm_monitor_child_start(
-        child, &(bm_monitor_gift){.pieces = pieces, .piece_count = 5, .fds = gifts->keeper, .fd_count = gifts->server_count});
+        child, &(bm_monitor_gift){.pieces = pieces, .piece_count = 6, .fds = gifts->keeper, .fd_count = gifts->server_count});
 }
 
 static BM_RESULT start_ledger(const bm_monitor_gifts *gifts, bm_monitor_child *child)

@@ -324,3 +324,13 @@ const bm_profile *bm_config_profile(const bm_config *config, const char *name)
             return &config->profiles[i];
     return NULL;
 }
+
+int64_t bm_config_ticket_lifetime(const bm_config *config)
+{
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < config->profile_count; i++)
+        if (config->profiles[i].ticket_lifetime > longest)
+            longest = config->profiles[i].ticket_lifetime;
+    return longest;
+}

@@ -99,10 +99,16 @@ BM_RESULT bm_ticket_parse_offline_challenge(bm_bytes challenge, bm_ticket_fields
     return parse_challenge(challenge, BM_TICKET_OFFLINE, fields);
 }
 
+BM_RESULT bm_ticket_check_end(const bm_ticket_fields *fields, int64_t now, int64_t lifetime)
+{
+    BM_CHECK(fields->expires <= now || fields->expires - now <= lifetime, BM_E_TICKET_INVALID, NULL);
+    return bm_ok();
+}
+
 BM_RESULT bm_ticket_check_time(const bm_ticket_fields *fields, int64_t now, int64_t lifetime)
 {
-    BM_CHECK(now < fields->expires && fields->expires - now <= lifetime, BM_E_TICKET_INVALID, NULL);
-    return bm_ok();
+    BM_CHECK(now < fields->expires, BM_E_TICKET_INVALID, NULL);
+    return bm_ticket_check_end(fields, now, lifetime);
 }
 
 BM_RESULT bm_ticket_request_id(const bm_ticket_fields *fields, uint8_t id[BM_SHA256_SIZE])

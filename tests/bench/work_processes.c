@@ -57,7 +57,11 @@ static void begin_keeper(work_processes *w, bm_pkey *key, bm_buf *certificate)
     WORK_OK(bm_ca_self_signed(key, &options, certificate));
     WORK_OK(bm_keys_file_seal_ca(passphrase, BM_CIPHER_RANDOM, key, &ca_key));
     WORK_OK(bm_keys_file_new_ticket(passphrase, BM_CIPHER_RANDOM, &ticket_keys));
-    WORK_OK(bm_keeper_requests_init(&w->keeper, passphrase, bm_buf_view(&ca_key), bm_buf_view(&ticket_keys), bm_buf_view(certificate)));
+    WORK_OK(bm_keeper_requests_init(&w->keeper, &(bm_keeper_options){.passphrase = passphrase,
+                                                                     .ca_key = bm_buf_view(&ca_key),
+                                                                     .ticket_keys = bm_buf_view(&ticket_keys),
+                                                                     .ca = bm_buf_view(certificate),
+                                                                     .ticket_lifetime = 3600}));
 }
 
 static void put_pem(bm_buf *pem, X509 *certificate)

@@ -112,6 +112,27 @@ static void ask_sign_by_stale_ticket(const escape_scene *scene, char said[ESCAPE
     say_result(sign_with(scene, -1, 0, 0), said);
 }
 
+/* A ticket for a time when the attacker is gone from the process: later than any profile may say, and next year. */
+static void ask_for_ticket_of_later(const escape_scene *scene, char said[ESCAPE_TEXT_SIZE])
+{
+    static const int64_t lifetimes[] = {7200, INT64_C(365) * 86400};
+    bm_result result = bm_ok();
+
+    for (size_t i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++) {
+        const bm_ticket_fields fields = {.expires = (int64_t)time(NULL) + lifetimes[i]};
+        BM_AUTO_BUF request = BM_BUF_EMPTY;
+
+        result = bm_message_begin(&request, BM_MSG_TICKET, ASK_ID);
+        if (result.code == BM_OK)
+            result = bm_ticket_put_message(&request, &fields);
+        if (result.code == BM_OK)
+            result = ask_for_error(scene, BM_FD_KEEPER, &request);
+        if (result.code != BM_E_TICKET_INVALID)
+            break;
+    }
+    say_result(result, said);
+}
+
 static void ask_sign_by_ticket_of_another_key(const escape_scene *scene, char said[ESCAPE_TEXT_SIZE])
 {
     say_result(sign_with(scene, 300, 0, 1), said);
@@ -233,6 +254,7 @@ const escape_way escape_asks[] = {
     {"sign-without-a-ticket", ask_sign_without_ticket, SERVER(REFUSED), false, "ticket-invalid"},
     {"sign-by-a-changed-ticket", ask_sign_by_changed_ticket, SERVER(REFUSED), false, "ticket-invalid"},
     {"sign-by-a-stale-ticket", ask_sign_by_stale_ticket, SERVER(REFUSED), false, "ticket-invalid"},
+    {"ask-for-a-ticket-of-later", ask_for_ticket_of_later, SERVER(REFUSED), false, "ticket-invalid"},
     {"sign-by-a-ticket-of-another-key", ask_sign_by_ticket_of_another_key, SERVER(REFUSED), false, "ticket-invalid"},
     {"sign-a-digest-by-a-true-ticket", ask_sign_anything, SERVER(REFUSED), false, "key-refused"},
     {"ask-the-keeper-for-other-things", ask_keeper_for_other_things, SERVER(REFUSED), false, "malformed"},

@@ -8,6 +8,7 @@ lab_ca one
 lab_ca two
 lab_profile one other
 lab_profile one quick 'ticket_lifetime = 1s'
+lab_profile one slow 'ticket_lifetime = 1h'
 lab_server one
 lab_server two
 
@@ -94,6 +95,13 @@ lab_activate stale
 sleep 3
 lab_refused ticket-invalid certificate stale one
 lab_same "$LAB/stale/problem.json" "$LAB/first.json"
+
+lab_say "a profile whose tickets live longer than the default's: the keeper knows the longest life of all"
+lab_device slow one L-2 ecc256 SN1
+echo slow >"$LAB/slow/profile"
+lab_step challenge slow one
+lab_activate slow
+lab_step certificate slow one
 
 lab_say "naming the default profile is the same as naming none"
 lab_copy x named

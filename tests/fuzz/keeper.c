@@ -9,6 +9,7 @@
 #include "server/message.h"
 #include "x509/issue.h"
 
+#define TICKET_LIFETIME 300
 #define KEYS_SIZE 2048 /* of the mapping where the keys are: less than it has */
 
 static bm_keeper *the_keeper(void)
@@ -18,7 +19,11 @@ static bm_keeper *the_keeper(void)
 
     if (keeper.keys == NULL) {
         world_put_ca(&ca);
-        FUZZ_OK(bm_keeper_requests_init(&keeper, bm_bytes_str("fuzz"), world_sealed_ca_key(), world_sealed_ticket_keys(), bm_buf_view(&ca)));
+        FUZZ_OK(bm_keeper_requests_init(&keeper, &(bm_keeper_options){.passphrase = bm_bytes_str("fuzz"),
+                                                                      .ca_key = world_sealed_ca_key(),
+                                                                      .ticket_keys = world_sealed_ticket_keys(),
+                                                                      .ca = bm_buf_view(&ca),
+                                                                      .ticket_lifetime = TICKET_LIFETIME}));
         fuzz_keep_mapping(keeper.keys, KEYS_SIZE);
     }
     return &keeper;
@@ -27,7 +32,7 @@ static bm_keeper *the_keeper(void)
 /* A request to issue this, whose ticket is as it should be. */
 static void put_issue(bm_bytes tbs, bm_buf *datagram)
 {
-    bm_ticket_fields fields = {.key_id = WORLD_TICKET_KEY_ID, .expires = MAKE_NOW + 300};
+    bm_ticket_fields fields = {.key_id = WORLD_TICKET_KEY_ID, .expires = MAKE_NOW + TICKET_LIFETIME};
     BM_AUTO_BUF message = BM_BUF_EMPTY;
     uint8_t ticket[BM_SHA256_SIZE];
     bm_pubkey key;
@@ -42,7 +47,25 @@ static void put_issue(bm_bytes tbs, bm_buf *datagram)
     FUZZ_OK(bm_buf_put_sized32(datagram, tbs));
 }
 
-/* A signature is over what was sent, which names the CA's own; and only with a ticket that has its MAC and is not over. */
+/* A ticket is a MAC over what was sent, and ends no later than the keeper allows. */
+static void check_ticket(bm_bytes datagram, bm_cursor reply)
+{
+    bm_bytes message = bm_bytes_slice(datagram, BM_MESSAGE_HEAD_SIZE, datagram.size - BM_MESSAGE_HEAD_SIZE);
+    BM_AUTO_BUF again = BM_BUF_EMPTY;
+    uint8_t ticket[BM_SHA256_SIZE];
+    bm_ticket_fields fields;
+    bm_bytes given;
+
+    FUZZ_OK(bm_ticket_parse_message(message, &fields));
+    FUZZ_OK(bm_cursor_u32(&reply, &fields.key_id));
+    FUZZ_OK(bm_cursor_take(&reply, BM_TICKET_SIZE, &given));
+    FUZZ_OK(bm_cursor_end(&reply));
+    FUZZ_OK(bm_ticket_put_message(&again, &fields));
+    world_ticket(bm_buf_view(&again), ticket);
+    FUZZ_MUST(bm_bytes_equal(given, BM_BYTES_ARRAY(ticket)) && fields.expires <= MAKE_NOW + TICKET_LIFETIME);
+}
+
+/* A signature is over what was sent, which names the CA's own; and only with a ticket that has its MAC, is not over, and ends in time. */
 static void check_signature(const bm_keeper *keeper, bm_bytes datagram, bm_cursor reply)
 {
     bm_cursor request = bm_cursor_of(bm_bytes_slice(datagram, BM_MESSAGE_HEAD_SIZE, datagram.size - BM_MESSAGE_HEAD_SIZE));
@@ -57,7 +80,7 @@ static void check_signature(const bm_keeper *keeper, bm_bytes datagram, bm_curso
     FUZZ_OK(bm_cursor_end(&reply));
     FUZZ_OK(bm_ticket_parse_message(message, &fields));
     world_ticket(message, ticket);
-    FUZZ_MUST(bm_bytes_equal(presented, BM_BYTES_ARRAY(ticket)) && fields.expires > MAKE_NOW);
+    FUZZ_MUST(bm_bytes_equal(presented, BM_BYTES_ARRAY(ticket)) && fields.expires > MAKE_NOW && fields.expires <= MAKE_NOW + TICKET_LIFETIME);
     FUZZ_OK(bm_issue_check_tbs(tbs, &keeper->ca, keeper->alg, fields.ik_spki));
     FUZZ_OK(bm_pkey_verify(world_key(WORLD_CA), keeper->alg, tbs, signature));
 }
@@ -82,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_OK(bm_keeper_requests_answer(keeper, bm_buf_view(&datagram), MAKE_NOW, &reply));
     FUZZ_OK(bm_message_open(bm_buf_view(&reply), &answered));
     FUZZ_MUST(answered.id == asked.id);
+    if (answered.type == BM_MSG_TICKET_REPLY)
+        check_ticket(bm_buf_view(&datagram), answered.body);
     if (answered.type == BM_MSG_ISSUE_REPLY)
         check_signature(keeper, bm_buf_view(&datagram), answered.body);
     return 0;

@@ -49,6 +49,22 @@ static void what_a_profile_leaves_out_is_as_in_the_default(void **state)
     assert_true(profile->ik_keys[BM_KEY_RSA3072]);
 }
 
+static void the_longest_life_of_a_ticket_is_that_of_any_profile(void **state)
+{
+    static const char second[] = "[profile b]\ntrust = both\nidentity = ek\nsubject = CN=%i\n";
+    BM_AUTO_BUF text = BM_BUF_EMPTY;
+    bm_config config;
+
+    (void)state;
+    assert_ok(bm_config_parse("f", bm_bytes_str(PROFILE "offline_ticket_lifetime = 30d\n"), &config));
+    assert_int_equal(bm_config_ticket_lifetime(&config), 300);
+    assert_ok(bm_config_parse("f", bm_bytes_str(PROFILE "ticket_lifetime = 2s\n"), &config));
+    assert_int_equal(bm_config_ticket_lifetime(&config), 2);
+    assert_ok(bm_buf_putf(&text, "%sticket_lifetime = 1h\n%s", PROFILE, second));
+    assert_ok(bm_config_parse("f", bm_buf_view(&text), &config));
+    assert_int_equal(bm_config_ticket_lifetime(&config), 3600);
+}
+
 static void renewals_after_the_end_are_always_never_or_for_a_while(void **state)
 {
     static const struct {
@@ -181,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_text_is_the_profile_of_the_manual),
         cmocka_unit_test(what_a_profile_leaves_out_is_as_in_the_default),
+        cmocka_unit_test(the_longest_life_of_a_ticket_is_that_of_any_profile),
         cmocka_unit_test(renewals_after_the_end_are_always_never_or_for_a_while),
         cmocka_unit_test(a_wrong_file_is_refused_with_file_and_line),
         cmocka_unit_test(the_keys_of_the_server_are_taken),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define NOW INT64_C(1790000000)
+#define LIFETIME 300 /* the longest of a ticket, in seconds */
 
 /* A keeper with real keys, the key of a device, and what a server has of them. */
 typedef struct {
@@ -58,32 +59,48 @@ static bm_code error_of(bm_message *message)
     return error.code;
 }
 
-/* Asks for the ticket of fields; the key id comes back in them. */
-static void get_ticket(fixture *f, bm_ticket_fields *fields, uint8_t ticket[BM_TICKET_SIZE])
+/* Asks for the ticket of fields at a time of the keeper's clock; the key id comes back in them. */
+static void get_ticket_at(fixture *f, int64_t now, bm_ticket_fields *fields, uint8_t ticket[BM_TICKET_SIZE])
 {
     BM_AUTO_BUF request = BM_BUF_EMPTY;
     bm_message message;
 
     assert_ok(bm_message_begin(&request, BM_MSG_TICKET, 42));
     assert_ok(bm_ticket_put_message(&request, fields));
-    assert_int_equal(ask(f, bm_buf_view(&request), NOW, &message), BM_MSG_TICKET_REPLY);
+    assert_int_equal(ask(f, bm_buf_view(&request), now, &message), BM_MSG_TICKET_REPLY);
     assert_ok(bm_cursor_u32(&message.body, &fields->key_id));
     assert_ok(bm_cursor_copy(&message.body, ticket, BM_TICKET_SIZE));
     assert_ok(bm_cursor_end(&message.body));
 }
 
+static void get_ticket(fixture *f, bm_ticket_fields *fields, uint8_t ticket[BM_TICKET_SIZE])
+{
+    get_ticket_at(f, NOW, fields, ticket);
+}
+
+/* What the monitor hands over, of this ticket key and CA certificate. */
+static bm_keeper_options options_of(const fixture *f, const char *words, bm_bytes ticket_keys, bm_bytes ca)
+{
+    return (bm_keeper_options){.passphrase = bm_bytes_str(words),
+                               .ca_key = bm_buf_view(&f->ca_sealed),
+                               .ticket_keys = ticket_keys,
+                               .ca = ca,
+                               .ticket_lifetime = LIFETIME};
+}
+
 static int begin(void **state)
 {
     fixture *f = test_calloc(1, sizeof(*f));
+    bm_keeper_options options;
 
     assert_ok(make_ca("Test CA", NOW + 1000000, &f->ca_key, &f->ca_der));
     assert_ok(bm_keys_file_seal_ca(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, f->ca_key, &f->ca_sealed));
     assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, &f->ticket_sealed));
-    assert_ok(bm_keeper_requests_init(&f->keeper, bm_bytes_str(passphrase), bm_buf_view(&f->ca_sealed), bm_buf_view(&f->ticket_sealed),
-                                      bm_buf_view(&f->ca_der)));
+    options = options_of(f, passphrase, bm_buf_view(&f->ticket_sealed), bm_buf_view(&f->ca_der));
+    assert_ok(bm_keeper_requests_init(&f->keeper, &options));
     assert_ok(bm_pkey_generate(BM_KEY_ECC256, &f->ik));
     assert_ok(bm_pkey_public(f->ik, &f->ik_public));
-    f->fields.expires = NOW + 300;
+    f->fields.expires = NOW + LIFETIME;
     assert_ok(bm_random(f->fields.nonce, sizeof(f->fields.nonce)));
     assert_ok(bm_pubkey_spki_sha256(&f->ik_public, f->fields.ik_spki));
     get_ticket(f, &f->fields, f->ticket);
@@ -239,16 +256,70 @@ static void a_stale_ticket_is_refused_by_the_keepers_own_clock(void **state)
     refuses(f, &f->fields, f->ticket, bm_buf_view(&tbs), f->fields.expires + 1, BM_E_TICKET_INVALID);
 }
 
+/* The keeper makes no ticket that ends then. */
+static void makes_no_ticket(fixture *f, int64_t expires, uint32_t key_id)
+{
+    bm_ticket_fields fields = f->fields;
+    BM_AUTO_BUF request = BM_BUF_EMPTY;
+    bm_message message;
+
+    fields.expires = expires;
+    fields.key_id = key_id;
+    assert_ok(bm_message_begin(&request, BM_MSG_TICKET, 42));
+    assert_ok(bm_ticket_put_message(&request, &fields));
+    assert_int_equal(ask(f, bm_buf_view(&request), NOW, &message), BM_MSG_ERROR);
+    assert_int_equal(error_of(&message), BM_E_TICKET_INVALID);
+}
+
+static void no_ticket_is_made_for_a_time_that_is_still_to_come(void **state)
+{
+    fixture *f = *state;
+    bm_ticket_fields fields = f->fields;
+    uint8_t ticket[BM_TICKET_SIZE];
+
+    fields.expires = NOW + LIFETIME;
+    get_ticket(f, &fields, ticket);
+    makes_no_ticket(f, NOW + LIFETIME + 1, 0);
+    makes_no_ticket(f, NOW + LIFETIME + 1, f->fields.key_id);
+    makes_no_ticket(f, NOW + LIFETIME + 100, 0);
+    makes_no_ticket(f, NOW + INT64_C(3) * 365 * 86400, 0);
+    makes_no_ticket(f, INT64_MAX, 0);
+}
+
+/* One that was made in the future: under a clock that was ahead, or by a keeper before this one that did not look. */
+static void a_ticket_that_ends_too_far_ahead_is_not_signed_for_whoever_made_it(void **state)
+{
+    static const int64_t ahead[] = {1, 101, INT64_C(3) * 365 * 86400};
+    fixture *f = *state;
+    BM_AUTO_BUF request = BM_BUF_EMPTY;
+    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
+    bm_message message;
+
+    put_good_tbs(f, &f->keeper.ca, &f->ik_public, NOW + 1000, &tbs);
+    for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+        bm_ticket_fields fields = f->fields;
+        uint8_t ticket[BM_TICKET_SIZE];
+
+        fields.expires = NOW + LIFETIME + ahead[i];
+        get_ticket_at(f, NOW + ahead[i], &fields, ticket);
+        refuses(f, &fields, ticket, bm_buf_view(&tbs), NOW, BM_E_TICKET_INVALID);
+        bm_buf_clear(&request);
+        put_issue(&fields, ticket, bm_buf_view(&tbs), &request);
+        assert_int_equal(ask(f, bm_buf_view(&request), NOW + ahead[i], &message), BM_MSG_ISSUE_REPLY);
+    }
+}
+
 static void the_ticket_of_another_ca_is_refused(void **state)
 {
     fixture *f = *state;
     BM_AUTO_BUF sealed = BM_BUF_EMPTY;
     BM_AUTO_BUF tbs = BM_BUF_EMPTY;
     fixture other = {.fields = f->fields};
+    bm_keeper_options options;
 
     assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, &sealed));
-    assert_ok(bm_keeper_requests_init(&other.keeper, bm_bytes_str(passphrase), bm_buf_view(&f->ca_sealed), bm_buf_view(&sealed),
-                                      bm_buf_view(&f->ca_der)));
+    options = options_of(f, passphrase, bm_buf_view(&sealed), bm_buf_view(&f->ca_der));
+    assert_ok(bm_keeper_requests_init(&other.keeper, &options));
     other.fields.key_id = 0;
     get_ticket(&other, &other.fields, other.ticket);
     put_good_tbs(f, &f->keeper.ca, &f->ik_public, NOW + 1000, &tbs);
@@ -368,15 +439,14 @@ static void keys_of_another_certificate_or_passphrase_do_not_open(void **state)
     BM_AUTO(bm_pkey_freep) bm_pkey *key = NULL;
     BM_AUTO_BUF der = BM_BUF_EMPTY;
     bm_keeper keeper = {0};
+    bm_keeper_options options;
 
     assert_ok(make_ca("Test CA", NOW + 1000000, &key, &der));
-    assert_code(bm_keeper_requests_init(&keeper, bm_bytes_str(passphrase), bm_buf_view(&f->ca_sealed), bm_buf_view(&f->ticket_sealed),
-                                        bm_buf_view(&der)),
-                BM_E_KEY_INVALID);
+    options = options_of(f, passphrase, bm_buf_view(&f->ticket_sealed), bm_buf_view(&der));
+    assert_code(bm_keeper_requests_init(&keeper, &options), BM_E_KEY_INVALID);
     bm_keeper_requests_fini(&keeper);
-    assert_code(bm_keeper_requests_init(&keeper, bm_bytes_str("another"), bm_buf_view(&f->ca_sealed), bm_buf_view(&f->ticket_sealed),
-                                        bm_buf_view(&f->ca_der)),
-                BM_E_KEY_PASSPHRASE);
+    options = options_of(f, "another", bm_buf_view(&f->ticket_sealed), bm_buf_view(&f->ca_der));
+    assert_code(bm_keeper_requests_init(&keeper, &options), BM_E_KEY_PASSPHRASE);
     bm_keeper_requests_fini(&keeper);
 }
 
@@ -389,6 +459,8 @@ int main(void)
         cmocka_unit_test(a_ticket_with_any_bit_changed_is_refused),
         cmocka_unit_test(a_ticket_for_other_parameters_is_refused),
         cmocka_unit_test(a_stale_ticket_is_refused_by_the_keepers_own_clock),
+        cmocka_unit_test(no_ticket_is_made_for_a_time_that_is_still_to_come),
+        cmocka_unit_test(a_ticket_that_ends_too_far_ahead_is_not_signed_for_whoever_made_it),
         cmocka_unit_test(the_ticket_of_another_ca_is_refused),
         cmocka_unit_test(a_ca_certificate_is_not_signed),
         cmocka_unit_test(another_issuer_is_not_signed_for),

@@ -59,8 +59,11 @@ static void make_keeper_of(scene *s)
     assert_ok(bm_ca_self_signed(s->ca_key, &options, &s->ca_der));
     assert_ok(bm_keys_file_seal_ca(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, s->ca_key, &ca_sealed));
     assert_ok(bm_keys_file_new_ticket(bm_bytes_str(passphrase), BM_CIPHER_RANDOM, &ticket_sealed));
-    assert_ok(bm_keeper_requests_init(&s->keeper, bm_bytes_str(passphrase), bm_buf_view(&ca_sealed), bm_buf_view(&ticket_sealed),
-                                      bm_buf_view(&s->ca_der)));
+    assert_ok(bm_keeper_requests_init(&s->keeper, &(bm_keeper_options){.passphrase = bm_bytes_str(passphrase),
+                                                                       .ca_key = bm_buf_view(&ca_sealed),
+                                                                       .ticket_keys = bm_buf_view(&ticket_sealed),
+                                                                       .ca = bm_buf_view(&s->ca_der),
+                                                                       .ticket_lifetime = TICKET_UNTIL - MAKE_NOW}));
 }
 
 /* What the server does with getChallenge, from the body to the ticket's fields, or with getCertificate up to the decision. */

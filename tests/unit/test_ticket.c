@@ -121,6 +121,22 @@ static void a_ticket_is_good_from_its_making_to_its_expiry_only(void **state)
     assert_code(bm_ticket_check_time(&fields, 1000, 300), BM_E_TICKET_INVALID);
     assert_code(bm_ticket_check_time(&fields, 5000, 300), BM_E_TICKET_INVALID);
     assert_code(bm_ticket_check_time(&fields, 699, 300), BM_E_TICKET_INVALID);
+    fields.expires = INT64_MAX;
+    assert_code(bm_ticket_check_time(&fields, 0, 300), BM_E_TICKET_INVALID);
+}
+
+static void a_ticket_may_be_stale_where_only_its_end_is_bounded(void **state)
+{
+    bm_ticket_fields fields = {.expires = 1000};
+
+    (void)state;
+    assert_ok(bm_ticket_check_end(&fields, 700, 300));
+    assert_ok(bm_ticket_check_end(&fields, 1000, 300));
+    assert_ok(bm_ticket_check_end(&fields, INT64_MAX, 300));
+    assert_code(bm_ticket_check_end(&fields, 699, 300), BM_E_TICKET_INVALID);
+    assert_code(bm_ticket_check_end(&fields, 0, 300), BM_E_TICKET_INVALID);
+    fields.expires = INT64_MAX;
+    assert_code(bm_ticket_check_end(&fields, 0, 300), BM_E_TICKET_INVALID);
 }
 
 static void a_ticket_of_one_way_is_none_of_the_other(void **state)
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_challenge_that_is_cut_long_or_of_another_version_is_refused),
         cmocka_unit_test(a_ticket_of_one_way_is_none_of_the_other),
         cmocka_unit_test(a_ticket_is_good_from_its_making_to_its_expiry_only),
+        cmocka_unit_test(a_ticket_may_be_stale_where_only_its_end_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
