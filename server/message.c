@@ -101,6 +101,7 @@ BM_RESULT bm_message_put_found(bm_buf *out, const bm_store_lookup *found, bm_byt
     BM_TRY(bm_buf_put_u8(out, (uint8_t)device->status));
     BM_TRY(bm_buf_put_u64(out, (uint64_t)device->created));
     BM_TRY(bm_buf_put_u64(out, (uint64_t)device->changed));
+    BM_TRY(bm_buf_put_u64(out, (uint64_t)device->admitted));
     BM_TRY(bm_buf_put_u8(out, (uint8_t)found->claim));
     BM_TRY(bm_buf_put_u64(out, found->anchors_epoch));
     BM_TRY(bm_buf_put_u64(out, (uint64_t)found->last_expiry));
@@ -144,7 +145,8 @@ static BM_RESULT take_device(bm_cursor *body, bm_device *device)
     BM_TRY(take_small(body, BM_DEVICE_RETIRED, &status));
     device->status = (bm_device_status)status;
     BM_TRY(take_i64(body, &device->created));
-    return take_i64(body, &device->changed);
+    BM_TRY(take_i64(body, &device->changed));
+    return take_i64(body, &device->admitted);
 }
 
 BM_RESULT bm_message_take_found(bm_message *message, bm_store_lookup *found, bm_bytes *certificate)

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#define DEVICE_COLUMNS "id, ek_sha256, identity, in_inventory, status, created, changed"
+#define DEVICE_COLUMNS "id, ek_sha256, identity, in_inventory, status, created, changed, admitted"
 #define CERTIFICATE_COLUMNS                                                                                            \
     "c.serial, c.request_id, d.ek_sha256, c.ik_spki_sha256, d.identity, c.profile, c.issued, c.not_before, c.not_after, c.der,"       \
     " substr(l.evidence, 33)" /* behind the certificate's hash */

@@ -10,7 +10,7 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define APPLICATION_ID 0x424D524B /* "BMRK" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* For each connection. In WAL mode, FULL is what makes a commit durable before it returns. */
 static const char settings[] = "PRAGMA synchronous = FULL;"
@@ -97,6 +97,15 @@ static const char *const steps[SCHEMA_VERSION - 1] = {
     "DROP INDEX IF EXISTS certificate_device;"
     "CREATE INDEX certificate_device ON certificate (device_id, not_after);"
     "PRAGMA user_version = 3;",
+    /*
+     * When an operator last let a device in. It was in `changed` before, which every other act on the device sets as well: only the log knows which
+     * it was, so who was let in is what the log says, and nobody else. By one pass over it, since it has no index for that.
+     */
+    "ALTER TABLE device ADD COLUMN admitted INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE device SET admitted = acts.time"
+    " FROM (SELECT evidence, max(time) AS time FROM log WHERE kind = 3 AND text = 'admit device' GROUP BY evidence) AS acts"
+    " WHERE acts.evidence = device.ek_sha256;"
+    "PRAGMA user_version = 4;",
 };
 
 static BM_RESULT run_script(sqlite3 *db, const char *script)

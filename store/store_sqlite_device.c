@@ -6,7 +6,8 @@ static BM_RESULT read_device(const bm_query *query, bm_device *device)
                      .in_inventory = bm_query_get_int(query, 3) != 0,
                      .status = bm_query_get_int(query, 4) == BM_DEVICE_ACTIVE ? BM_DEVICE_ACTIVE : BM_DEVICE_RETIRED,
                      .created = bm_query_get_int(query, 5),
-                     .changed = bm_query_get_int(query, 6)};
+                     .changed = bm_query_get_int(query, 6),
+                     .admitted = bm_query_get_int(query, 7)};
 
     BM_TRY(bm_query_copy_blob(query, 1, row.ek_sha256, sizeof(row.ek_sha256)));
     BM_TRY(bm_query_copy_text(query, 2, row.identity, sizeof(row.identity)));

@@ -10,7 +10,7 @@ BM_RESULT bm_store_verdict(const bm_store_lookup *found, const bm_subject *subje
         .retired = device->status == BM_DEVICE_RETIRED,
         .claim_taken = found->claim == BM_CLAIM_TAKEN,
         .last_expiry = found->last_expiry,
-        .admitted = device->changed,
+        .admitted = device->admitted,
     };
 
     BM_TRY(bm_bytes_copy_exact(BM_BYTES_ARRAY(device->identity), (uint8_t *)record.identity, sizeof(record.identity)));

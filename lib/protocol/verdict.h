@@ -63,7 +63,7 @@ typedef struct {
     char identity[BM_IDENTITY_MAX + 1]; /* of that device; "" for none yet */
     bool claim_taken;  /* another EK has, or had, the claimed identity */
     int64_t last_expiry; /* when the last of that device's certificates ends, or ended; 0: it never had one */
-    int64_t admitted;    /* when an operator last changed the device, or its first claim did */
+    int64_t admitted;    /* when an operator last let it in; 0: never. No other act on the device counts */
 } bm_verdict_record;
 
 /*

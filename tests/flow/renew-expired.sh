@@ -68,6 +68,18 @@ lab_fails "$BIRTHMARK" accept "$LAB/answers" --tcti "$(lab_tcti strict)" --ca "$
 lab_said 'renewal-expired|birthmarkctl device admit'
 [[ $(serial strict) == "$before" ]] || lab_die "another certificate"
 
+lab_say "nor by an import that puts it into the inventory, nor by the same again"
+ek=$(lab_ctl one device show SN-strict | awk '/^EK SHA-256/ { print $3 }')
+[[ $ek =~ ^[0-9a-f]{64}$ ]] || lab_die "$(lab_ctl one device show SN-strict)"
+printf 'serial,ek_sha256\nSN-strict,%s\n' "$ek" >"$LAB/stock.csv"
+lab_ctl one device import "$LAB/stock.csv" | grep -q '^1 added' || lab_die "it is there already"
+lab_fails renew strict
+lab_said 'renewal-expired'
+lab_ctl one device import "$LAB/stock.csv" | grep -q '^0 added, 1 unchanged' || lab_die "it is not there"
+lab_fails renew strict
+lab_said 'renewal-expired'
+[[ $(serial strict) == "$before" ]] || lab_die "another certificate"
+
 lab_say "an operator lets it in"
 lab_ctl one device admit SN-strict >"$LAB/said"
 lab_said '^admitted SN-strict'

@@ -25,7 +25,7 @@ static bm_store_lookup example_found(void)
 {
     bm_store_lookup made = {.known = true, .claim = BM_CLAIM_TAKEN, .anchors_epoch = 7, .last_expiry = 8};
 
-    made.device = (bm_device){.id = 5, .in_inventory = true, .status = BM_DEVICE_RETIRED, .created = 1, .changed = 2};
+    made.device = (bm_device){.id = 5, .in_inventory = true, .status = BM_DEVICE_RETIRED, .created = 1, .changed = 2, .admitted = 3};
     memset(made.device.ek_sha256, 0x55, sizeof(made.device.ek_sha256));
     (void)snprintf(made.device.identity, sizeof(made.device.identity), "SN-2");
     return made;

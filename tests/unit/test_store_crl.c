@@ -152,7 +152,8 @@ static void make_version_1(fixture *f)
     assert_ok(bm_store_begin(f->store));
     assert_ok(bm_store_anchor_add(f->store, &anchor));
     assert_ok(bm_store_commit(f->store));
-    raw_sql(f, "DROP TABLE crl; DROP INDEX certificate_device; CREATE INDEX certificate_device ON certificate (device_id);"
+    raw_sql(f, "ALTER TABLE device DROP COLUMN admitted;"
+               "DROP TABLE crl; DROP INDEX certificate_device; CREATE INDEX certificate_device ON certificate (device_id);"
                "PRAGMA user_version = 1");
 }
 
@@ -193,6 +194,62 @@ static void an_update_that_fails_leaves_the_database_as_it_was(void **state)
     bm_store_free(again);
 }
 
+/* An act of an operator on the device with this EK, as versions before wrote it, with the time in `changed` whatever it was. */
+static void act(fixture *f, uint8_t ek_byte, int64_t now, bool admits)
+{
+    bm_store_lookup found;
+    bool changed;
+
+    assert_ok(bm_store_look_up(f->store, ek(ek_byte), "", &found));
+    assert_ok(bm_store_begin(f->store));
+    if (admits)
+        assert_ok(bm_store_device_admit(f->store, found.device.id, now));
+    else
+        assert_ok(bm_store_device_add(f->store, ek(ek_byte), "", now, &changed));
+    assert_ok(bm_store_commit(f->store));
+}
+
+static void admitted_at(bm_store *store, uint8_t ek_byte, int64_t expected)
+{
+    bm_store_lookup found;
+
+    assert_ok(bm_store_look_up(store, ek(ek_byte), "", &found));
+    assert_true(found.known);
+    assert_int_equal(found.device.admitted, expected);
+}
+
+/* Before version 4 the time of any act stood for a device's admission: an update lets in whom the log says, and nobody else. */
+static void an_update_lets_in_whom_an_operator_let_in_and_nobody_else(void **state)
+{
+    fixture *f = *state;
+    bm_store_log_entry refusal = {.time = NOW + 9000, .kind = BM_LOG_REFUSAL, .subject = "SN-4", .text = "admit device"};
+    bm_store *again = NULL;
+
+    for (uint8_t i = 1; i <= 4; i++) {
+        const bm_store_certificate made = certificate(i, i, (const char *const[]){"SN-1", "SN-2", "SN-3", "SN-4"}[i - 1]);
+
+        assert_ok(record(f->store, &made));
+    }
+    act(f, 1, NOW + 5000, false);
+    act(f, 2, NOW + 4000, true);
+    act(f, 2, NOW + 6000, true);
+    act(f, 3, NOW + 5500, true);
+    act(f, 3, NOW + 7000, false);
+    /* what only looks like an operator's act */
+    refusal.evidence = bm_bytes_of(ek(4), BM_SHA256_SIZE);
+    assert_ok(bm_store_begin(f->store));
+    assert_ok(bm_store_record_log(f->store, &refusal));
+    assert_ok(bm_store_commit(f->store));
+    raw_sql(f, "ALTER TABLE device DROP COLUMN admitted; PRAGMA user_version = 3");
+    assert_ok(bm_store_open(f->path, false, &again));
+    admitted_at(again, 1, 0);
+    admitted_at(again, 2, NOW + 6000);
+    admitted_at(again, 3, NOW + 5500);
+    admitted_at(again, 4, 0);
+    assert_int_equal(verified(again), 10);
+    bm_store_free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_crl_is_refused_and_changes_nothing, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(a_database_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it, fixture_begin,
                                         fixture_end),
+        cmocka_unit_test_setup_teardown(an_update_lets_in_whom_an_operator_let_in_and_nobody_else, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(an_update_that_fails_leaves_the_database_as_it_was, fixture_begin, fixture_end),
     };
 

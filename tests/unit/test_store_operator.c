@@ -1,5 +1,7 @@
 #include "unit_store.h"
 
+#include "store/store_verdict.h"
+
 static void a_device_is_added_once(void **state)
 {
     fixture *f = *state;
@@ -172,8 +174,43 @@ static void the_look_up_says_when_the_last_certificate_ends_and_who_was_let_in_s
     assert_ok(bm_store_device_admit(f->store, found.device.id, NOW + 6000));
     assert_ok(bm_store_commit(f->store));
     assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+    assert_int_equal(found.device.admitted, NOW + 6000);
     assert_int_equal(found.device.changed, NOW + 6000);
     assert_int_equal(found.last_expiry, NOW + 5000);
+}
+
+static void no_other_act_on_a_device_lets_it_in(void **state)
+{
+    const bm_subject subject = {.ek_sha256 = {1}, .claimed = "SN1"};
+    const bm_profile lapsing = {.trust = BM_TRUST_CERTIFICATE, .identity = BM_IDENTITY_CLAIM, .lapses = true};
+    fixture *f = *state;
+    bm_store_certificate made = certificate(1, 1, "SN1");
+    char identity[BM_IDENTITY_MAX + 1];
+    bm_store_lookup found;
+    bool changed = false;
+
+    assert_ok(record(f->store, &made));
+    assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+    assert_int_equal(found.last_expiry, NOW + 1000);
+    assert_ok(bm_store_verdict(&found, &subject, &lapsing, NOW + 1000, identity));
+    assert_code(bm_store_verdict(&found, &subject, &lapsing, NOW + 1001, identity), BM_E_RENEWAL_EXPIRED);
+    /* into the inventory, for the first time and again */
+    for (int i = 0; i < 2; i++) {
+        assert_ok(bm_store_begin(f->store));
+        assert_ok(bm_store_device_add(f->store, ek(1), "SN1", NOW + 2000 + i, &changed));
+        assert_ok(bm_store_commit(f->store));
+        assert_int_equal(changed, i == 0);
+        assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+        assert_true(found.device.in_inventory);
+        assert_int_equal(found.device.changed, NOW + 2000);
+        assert_int_equal(found.device.admitted, 0);
+        assert_code(bm_store_verdict(&found, &subject, &lapsing, NOW + 3000, identity), BM_E_RENEWAL_EXPIRED);
+    }
+    assert_ok(bm_store_begin(f->store));
+    assert_ok(bm_store_device_admit(f->store, found.device.id, NOW + 4000));
+    assert_ok(bm_store_commit(f->store));
+    assert_ok(bm_store_look_up(f->store, ek(1), "SN1", &found));
+    assert_ok(bm_store_verdict(&found, &subject, &lapsing, NOW + 5000, identity));
 }
 
 static void a_retired_device_is_not_let_in_nor_one_that_is_not_there(void **state)
@@ -392,6 +429,7 @@ int main(void)
         T(the_active_device_is_found_before_retired_ones),
         T(a_device_that_is_not_there_cannot_be_retired),
         T(the_look_up_says_when_the_last_certificate_ends_and_who_was_let_in_since),
+        T(no_other_act_on_a_device_lets_it_in),
         T(a_retired_device_is_not_let_in_nor_one_that_is_not_there),
         T(the_epoch_grows_when_anchors_change_and_only_then),
         T(an_anchor_without_class_or_bytes_is_refused),
