@@ -86,17 +86,62 @@ static BM_RESULT note_renewal(bm_store *store, void *context)
     return bm_store_record_log(store, &entry);
 }
 
+/* The names of the first certificate become those of the command line; they are in `names`. */
+static BM_RESULT take_over(bm_bytes pem, bm_buf *names, bm_ctl *ctl)
+{
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    size_t count;
+    bool found;
+
+    BM_TRY(bm_ca_next_pem(&pem, "CERTIFICATE", &der, &found));
+    BM_CHECK(found, BM_E_MALFORMED, "there is no certificate in it");
+    BM_TRY(bm_ca_tls_names(bm_buf_view(&der), names, &count));
+    BM_CHECK(count <= BM_CTL_TLS_NAMES_MAX, BM_E_MALFORMED, "it has more than 32 names");
+    ctl->tls_name_count = count;
+    for (size_t i = 0, begin = 0; i < count; i++) {
+        ctl->tls_names[i] = (const char *)names->data + begin;
+        begin += bm_bytes_str(ctl->tls_names[i]).size + 1;
+    }
+    return bm_ok();
+}
+
+/* Whoever gives no names keeps those that there are: devices know the server by them. */
+static BM_RESULT find_names(bm_buf *names, bm_ctl *ctl)
+{
+    BM_AUTO_BUF path = BM_BUF_EMPTY;
+    BM_AUTO_BUF pem = BM_BUF_EMPTY;
+    bm_result result;
+
+    if (ctl->tls_name_count > 0)
+        return bm_ok();
+    BM_TRY(bm_ctl_files_path(&path, ctl->state, BM_STATE_TLS));
+    BM_TRY(bm_ctl_files_read((const char *)path.data, FILE_MAX, &pem));
+    result = take_over(bm_buf_view(&pem), names, ctl);
+    if (result.code == BM_OK || result.code == BM_E_NO_MEMORY)
+        return result;
+    return bm_failf(result.code, "the names of %s cannot be taken over (%s): give all that the new certificate is to have, each with --tls-name",
+                    (const char *)path.data, result.detail == NULL ? bm_code_name(result.code) : result.detail);
+}
+
+static void print_names(const bm_ctl *ctl)
+{
+    for (size_t i = 0; i < ctl->tls_name_count; i++)
+        printf("%s %s", i == 0 ? "" : ",", ctl->tls_names[i]);
+}
+
 BM_RESULT bm_ctl_tls_renew(const bm_ctl *ctl)
 {
     BM_AUTO_BUF passphrase = BM_BUF_EMPTY;
     BM_AUTO_BUF path = BM_BUF_EMPTY;
     BM_AUTO_BUF chain = BM_BUF_EMPTY;
+    BM_AUTO_BUF names = BM_BUF_EMPTY;
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     BM_AUTO(bm_ctl_ca_fini) bm_ctl_ca ca = {0};
     BM_AUTO(bm_pkey_freep) bm_pkey *tls_key = NULL;
     bm_ctl copy = *ctl;
     bm_result result;
 
+    BM_TRY(find_names(&names, &copy));
     BM_TRY(bm_ctl_files_path(&path, ctl->state, BM_STATE_CA));
     BM_TRY(bm_ctl_files_read((const char *)path.data, FILE_MAX, &chain));
     BM_TRY(bm_ctl_ca_read_chain((const char *)path.data, bm_buf_view(&chain), &ca));
@@ -106,9 +151,11 @@ BM_RESULT bm_ctl_tls_renew(const bm_ctl *ctl)
     BM_TRY(result);
     BM_TRY(open_key(ctl->state, BM_STATE_CA_KEY, BM_KEYS_LABEL_CA, bm_buf_view(&passphrase), &ca.key));
     BM_TRY(open_key(ctl->state, BM_STATE_TLS_KEY, BM_KEYS_LABEL_TLS, bm_buf_view(&passphrase), &tls_key));
-    BM_TRY(bm_ctl_tls_certificate(ctl, &ca, tls_key, &pem));
+    BM_TRY(bm_ctl_tls_certificate(&copy, &ca, tls_key, &pem));
     BM_TRY(bm_ctl_files_replace(ctl->state, BM_STATE_TLS, 0644, bm_buf_view(&pem)));
     BM_TRY(bm_ctl_state_change(ctl, note_renewal, &copy));
-    printf("renewed %s/%s; restart birthmarkd to use it\n", ctl->state, BM_STATE_TLS);
+    printf("renewed %s/%s for", ctl->state, BM_STATE_TLS);
+    print_names(&copy);
+    printf("; restart birthmarkd to use it\n");
     return bm_ctl_output_flush();
 }

@@ -1,5 +1,6 @@
 #include "x509/ca.h"
 
+#include "base/address.h"
 #include "base/text.h"
 #include "x509/build.h"
 #include "x509/name.h"
@@ -258,6 +259,52 @@ BM_RESULT bm_ca_tls_certificate(const bm_ca *ca, const bm_pkey *ca_key, const bm
                                .key = tls_key,
                                .extensions = bm_buf_view(&extensions)};
     return put_signed(der, &fields, ca_key);
+}
+
+/* Appends the text of one GeneralName and a NUL. */
+static BM_RESULT put_name_text(bm_buf *names, uint8_t tag, bm_bytes content)
+{
+    char text[BM_ADDRESS_TEXT_SIZE];
+    bm_address address;
+
+    if (tag == TAG_SAN_IP) {
+        BM_TRY(bm_address_of(content, &address));
+        bm_address_text(&address, text);
+        /* As many bytes as it had: four of IPv4 are another name than the sixteen that stand for them. */
+        BM_TRY(bm_buf_putf(names, "%s%s", content.size == 16 && bm_address_is_v4(&address) ? "::ffff:" : "", text));
+    } else {
+        BM_CHECK(tag == TAG_SAN_DNS && is_dns_name(content), BM_E_MALFORMED, "it has a name that is neither a DNS name nor an IP address");
+        BM_TRY(bm_buf_put(names, content));
+    }
+    return bm_buf_put_u8(names, 0);
+}
+
+BM_RESULT bm_ca_tls_names(bm_bytes der, bm_buf *names, size_t *count)
+{
+    BM_AUTO_BUF texts = BM_BUF_EMPTY;
+    bm_cursor at, each;
+    bm_walk_cert cert;
+    bm_walk_ext san;
+    size_t taken = 0;
+    bool found;
+
+    BM_TRY(bm_walk_certificate(der, &cert));
+    BM_TRY(bm_walk_find(cert.fields.extensions, bm_build_oid_san, &san, &found));
+    BM_CHECK(found, BM_E_MALFORMED, "it has no names (subjectAltName)");
+    at = bm_cursor_of(san.value);
+    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, &each));
+    BM_TRY(bm_cursor_end(&at));
+    BM_CHECK(each.rest.size > 0, BM_E_MALFORMED, "it has no names (subjectAltName)");
+    for (; each.rest.size > 0; taken++) {
+        bm_bytes content;
+        uint8_t tag;
+
+        BM_TRY(bm_der_any(&each, &tag, &content, NULL));
+        BM_TRY(put_name_text(&texts, tag, content));
+    }
+    BM_TRY(bm_buf_put(names, bm_buf_view(&texts)));
+    *count = taken;
+    return bm_ok();
 }
 
 BM_RESULT bm_ca_put_pem(bm_buf *out, const char *label, bm_bytes der)

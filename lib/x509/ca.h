@@ -50,6 +50,12 @@ typedef struct {
 BM_RESULT bm_ca_tls_certificate(const bm_ca *ca, const bm_pkey *ca_key, const bm_pubkey *tls_key, const bm_ca_tls_options *options,
                                 bm_buf *der);
 
+/*
+ * Appends the names in the SAN of a TLS server's certificate (DER), in their order and as bm_ca_tls_certificate takes them, each with a NUL behind it;
+ * `count` says how many. BM_E_MALFORMED: not a certificate, one without such names, or one with a name that is neither DNS name nor address.
+ */
+BM_RESULT bm_ca_tls_names(bm_bytes der, bm_buf *names, size_t *count);
+
 /* Appends PEM: -----BEGIN label-----, 64 columns, -----END label-----. */
 BM_RESULT bm_ca_put_pem(bm_buf *out, const char *label, bm_bytes der);
 

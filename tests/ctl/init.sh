@@ -55,6 +55,51 @@ same "$(openssl x509 -in before.crt -noout -pubkey)" "$(openssl x509 -in ca/tls.
 [[ $(openssl x509 -in before.crt -noout -serial) != $(openssl x509 -in ca/tls.crt -noout -serial) ]]
 has "$(ctl log list --state ca)" "renew TLS certificate"
 
+# names DIR: those of the server's certificate, in their order.
+names() {
+    openssl x509 -in "$1/tls.crt" -noout -ext subjectAltName | tail -n +2 | tr -d ' '
+}
+
+say "and all names of it, unless others are given; it says which the new one has"
+before=$(names ca)
+has "$before" "DNS:localhost,IPAddress:127.0.0.1,IPAddress:0:0:0:0:0:0:0:1"
+has "$(ctl tls renew --state ca)" "renewed ca/tls.crt for localhost, 127.0.0.1, ::1"
+same "$before" "$(names ca)"
+given=(--tls-name ca.example.com --tls-name '*.fleet.example.com' --tls-name 192.0.2.7 --tls-name 2001:db8::7 --tls-name ::ffff:192.0.2.8)
+has "$(ctl tls renew --state ca "${given[@]}")" "for ca.example.com, *.fleet.example.com, 192.0.2.7, 2001:db8::7, ::ffff:192.0.2.8; restart"
+before=$(names ca)
+same "$before" "DNS:ca.example.com,DNS:*.fleet.example.com,IPAddress:192.0.2.7,IPAddress:2001:DB8:0:0:0:0:0:7,IPAddress:0:0:0:0:0:FFFF:C000:208"
+for turn in 1 2; do
+    has "$(ctl tls renew --state ca)" "for ca.example.com, *.fleet.example.com, 192.0.2.7, 2001:db8::7, ::ffff:192.0.2.8; restart"
+    same "$turn $before" "$turn $(names ca)"
+done
+same "$(openssl x509 -in ca/tls.crt -noout -subject -nameopt multiline | awk '/commonName/ { print $3 }')" ca.example.com
+has "$(ctl tls renew --state ca --tls-name other.example.com)" "for other.example.com; restart"
+same "$(names ca)" DNS:other.example.com
+
+say "names that cannot be taken over are asked for, and nothing is changed"
+refuse_names() {
+    before=$(state_of ca)
+    refused 2 "the names of ca/tls.crt cannot be taken over ($1" tls renew --state ca
+    refused 2 "give all that the new certificate is to have, each with --tls-name" tls renew --state ca
+    same "$before" "$(state_of ca)"
+}
+cp ca/tls.crt kept.crt
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out foreign.key 2>/dev/null
+for extension in "" "subjectAltName=DNS:a.example.com,email:a@example.com" "subjectAltName=DNS:a_b.example.com"; do
+    openssl req -new -x509 -key foreign.key -subj /CN=foreign ${extension:+-addext "$extension"} -out ca/tls.crt
+    refuse_names "it has"
+done
+openssl req -new -x509 -key foreign.key -subj /CN=foreign -out ca/tls.crt \
+    -addext "subjectAltName=$(printf 'DNS:n%d.example.com,' {1..32})DNS:last.example.com"
+refuse_names "it has more than 32 names"
+: >ca/tls.crt
+refuse_names "there is no certificate in it"
+has "$(ctl tls renew --state ca --tls-name back.example.com)" "for back.example.com; restart"
+rm ca/tls.crt
+refused 2 "ca/tls.crt: No such file" tls renew --state ca
+mv kept.crt ca/tls.crt
+
 say "a second init is refused and changes nothing"
 before=$(state_of ca)
 refused 2 "holds a CA already: nothing was changed" init --state ca

@@ -1,5 +1,5 @@
 /*
- * bm_issue_parse and bm_issue_check_tbs (x509/issue.h), bm_ca_parse and bm_ca_next_pem (x509/ca.h), bm_name_text (x509/name.h),
+ * bm_issue_parse and bm_issue_check_tbs (x509/issue.h), bm_ca_parse, bm_ca_tls_names and bm_ca_next_pem (x509/ca.h), bm_name_text (x509/name.h),
  * bm_pubkey_parse_spki (crypto/pubkey.h), bm_pkey_parse_sig_algorithm (crypto/pkey.h): certificates of our own kind, and their parts. The first
  * byte says what the rest is.
  */
@@ -17,6 +17,22 @@ static void read_issued(bm_bytes der)
     FUZZ_MUST(fuzz_inside(der, issued.serial) && fuzz_inside(der, issued.spki));
     FUZZ_MUST(fuzz_printable(issued.subject, sizeof(issued.subject)) && fuzz_printable(issued.common_name, sizeof(issued.common_name)));
     FUZZ_MUST(issued.not_before <= issued.not_after && bm_pubkey_field_size(issued.key.type) > 0);
+}
+
+/* Each of the names ends where the next begins, and says something. */
+static void read_names(bm_bytes der)
+{
+    BM_AUTO_BUF names = BM_BUF_EMPTY;
+    size_t count = 0;
+
+    if (bm_ca_tls_names(der, &names, &count).code != BM_OK)
+        return;
+    FUZZ_MUST(count > 0 && names.data[0] != 0 && names.data[names.size - 1] == 0);
+    for (size_t i = 0; i < names.size; i++) {
+        FUZZ_MUST(names.data[i] != 0 || i + 1 == names.size || names.data[i + 1] != 0);
+        count -= names.data[i] == 0;
+    }
+    FUZZ_MUST(count == 0);
 }
 
 static void read_ca(bm_bytes der)
@@ -97,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bm_bytes rest = bm_bytes_of(data, size);
     uint8_t what = fuzz_choice(&rest) % 5;
 
+    read_names(rest);
     if (what == 0)
         read_issued(rest);
     else if (what == 1)

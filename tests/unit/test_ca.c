@@ -233,6 +233,67 @@ static void a_tls_certificate_stands_before_openssl(void **state)
     }
 }
 
+/* Its names, with a comma behind each. */
+static bm_result names_of(bm_bytes der, char *out, size_t size)
+{
+    BM_AUTO_BUF names = BM_BUF_EMPTY;
+    size_t count = 0;
+
+    BM_TRY(bm_ca_tls_names(der, &names, &count));
+    for (size_t i = 0; i < names.size; i++)
+        if (names.data[i] == 0) {
+            names.data[i] = ',';
+            count--;
+        }
+    assert_int_equal(count, 0);
+    (void)snprintf(out, size, "%.*s", (int)names.size, (const char *)names.data);
+    return bm_ok();
+}
+
+static void the_names_of_a_tls_certificate_are_those_that_it_was_given(void **state)
+{
+    static const char *const names[] = {"ca.example.com", "*.fleet.example.com", "192.0.2.7", "::1", "2001:db8::7", "::ffff:192.0.2.8"};
+    static const char *const long_one[] = {
+        "a-very-long-label-that-fills-much.of-the-space-that-there-is-in-a-name.and-goes-on.example.com"};
+    BM_AUTO_BUF ca_der = BM_BUF_EMPTY;
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    char text[256];
+
+    (void)state;
+    assert_ok(put_tls(0, names, 6, &ca_der, &der));
+    assert_ok(names_of(bm_buf_view(&der), text, sizeof(text)));
+    assert_string_equal(text, "ca.example.com,*.fleet.example.com,192.0.2.7,::1,2001:db8::7,::ffff:192.0.2.8,");
+    bm_buf_clear(&ca_der);
+    bm_buf_clear(&der);
+    assert_ok(put_tls(0, long_one, 1, &ca_der, &der));
+    assert_ok(names_of(bm_buf_view(&der), text, sizeof(text)));
+    assert_true(strncmp(text, long_one[0], strlen(long_one[0])) == 0);
+}
+
+static void names_that_no_tls_certificate_of_ours_has_are_not_taken(void **state)
+{
+    static const char *const cases[][3] = {{"basicConstraints", "CA:FALSE", NULL},
+                                           {"subjectAltName", "email:a@example.com", NULL},
+                                           {"subjectAltName", "DNS:a.example.com,URI:https://a.example.com", NULL},
+                                           {"subjectAltName", "DNS:a_b.example.com", NULL},
+                                           {"subjectAltName", "DNS:1.2.3.4", NULL},
+                                           {"subjectAltName", "DER:3000", NULL},
+                                           {"subjectAltName", "DER:300882066100622E6465", NULL},
+                                           {"subjectAltName", "DER:30058703010203", NULL},
+                                           {"subjectAltName", "DER:300382016100", NULL}};
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        BM_AUTO_BUF der = BM_BUF_EMPTY;
+
+        make_x509_der(&(make_options){.key = bm_evp_of(ca_keys[0]), .name = "x", .options = cases[i]}, &der);
+        if (names_of(bm_buf_view(&der), text, sizeof(text)).code != BM_E_MALFORMED)
+            fail_msg("case %zu: %s", i, text);
+    }
+    assert_code(names_of(bm_bytes_str("no certificate"), text, sizeof(text)), BM_E_MALFORMED);
+}
+
 static void a_first_name_too_long_for_a_cn_stands_in_the_san_alone(void **state)
 {
     static const char *const names[] = {
@@ -376,6 +437,8 @@ int main(void)
         cmocka_unit_test(what_may_not_sign_certificates_is_no_ca),
         cmocka_unit_test(no_changed_ca_crashes_the_parser),
         cmocka_unit_test(a_tls_certificate_stands_before_openssl),
+        cmocka_unit_test(the_names_of_a_tls_certificate_are_those_that_it_was_given),
+        cmocka_unit_test(names_that_no_tls_certificate_of_ours_has_are_not_taken),
         cmocka_unit_test(a_first_name_too_long_for_a_cn_stands_in_the_san_alone),
         cmocka_unit_test(what_is_no_servers_name_is_refused),
         cmocka_unit_test(pem_is_what_openssl_writes),
