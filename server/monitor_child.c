@@ -36,6 +36,7 @@ static _Noreturn void become(const bm_monitor_child *child, const bm_monitor_gif
     char name[24];
     char *arguments[] = {program, option, name, child->index < 0 ? NULL : index, NULL};
     char *environment[] = {NULL};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t none;
     bool good;
@@ -43,9 +44,11 @@ static _Noreturn void become(const bm_monitor_child *child, const bm_monitor_gif
     (void)snprintf(index, sizeof(index), "%d", child->index);
     (void)snprintf(name, sizeof(name), "%s", bm_process_name(child->process));
     (void)sigemptyset(&none);
-    good = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == monitor && setsid() >= 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
-           null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 && dup2(handover, BM_FD_HANDOVER) >= 0 &&
-           dup2(ready, BM_FD_READY) >= 0;
+    good = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == monitor && setsid() >= 0;
+    /* Before it is let through: a service manager may send it to all processes at once, whatever they have come to (bm_process_term_fd). */
+    good = good && sigaction(SIGHUP, &ignore, NULL) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+    good = good && null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+    good = good && dup2(handover, BM_FD_HANDOVER) >= 0 && dup2(ready, BM_FD_READY) >= 0;
     for (size_t i = 0; i < gift->fd_count && good; i++)
         good = dup2(gift->fds[i], BM_FD_FIRST + (int)i) >= 0;
     if (good)

@@ -177,6 +177,10 @@ static void on_signals(monitor_self *monitor)
     while (read(monitor->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGCHLD)
             continue;
+        if (info.ssi_signo == SIGHUP) {
+            bm_log_line(&monitor->log, "SIGHUP does nothing: to apply a changed configuration, restart the service (systemctl restart birthmarkd)");
+            continue;
+        }
         if (monitor->phase >= MONITOR_STOPPING_SERVERS)
             monitor->stop_by = 0; /* asked twice: at once */
         else
@@ -304,6 +308,7 @@ static BM_RESULT protect(monitor_self *monitor)
     (void)sigaddset(&signals, SIGCHLD);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
     if (sigaction(SIGPIPE, &ignore, NULL) != 0 || sigprocmask(SIG_BLOCK, &signals, NULL) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0 ||
         prctl(PR_SET_DUMPABLE, 0) != 0)
         return bm_failf(BM_E_IO, "the monitor cannot be protected: %s", strerror(errno));

@@ -2,6 +2,12 @@
 # The units in contrib/systemd are what systemd takes, without a warning. Skipped where systemd-analyze is not installed.
 . "$(dirname "$0")/../lab/lab.sh"
 lab_begin
+
+lab_say "the CA's service comes back whatever ended it, but for what a person must put right"
+for line in Restart=always RestartSec=2s StartLimitIntervalSec=0 'RestartPreventExitStatus=2 78'; do
+    grep -qx "$line" "$(dirname "$0")/../../contrib/systemd/birthmarkd.service" || lab_die "there is no $line"
+done
+
 command -v systemd-analyze >/dev/null || exit 77
 units=$(cd "$(dirname "$0")/../../contrib/systemd" && pwd)
 mkdir "$LAB/units"
