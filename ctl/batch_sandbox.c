@@ -2,6 +2,7 @@
 
 #include "program/filter.h"
 #include "program/sanitized.h"
+#include "protocol/verdict.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -62,6 +63,7 @@ BM_RESULT bm_ctl_batch_sandbox_enter(void)
     scmp_filter_ctx filter;
     int rc;
 
+    BM_TRY(bm_verdict_warm_up());
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return bm_failf(BM_E_INTERNAL, "the sandbox cannot be prepared (%s)", strerror(errno));
     filter = seccomp_init(SCMP_ACT_KILL_PROCESS);

@@ -7,8 +7,8 @@
 #define BM_CTL_BATCH_SANDBOX_FD 3 /* the socket to the parent, in the worker */
 
 /*
- * From here on this process can compute, have memory, and speak over BM_CTL_BATCH_SANDBOX_FD: the kernel ends it at the first other system
- * call. BM_E_INTERNAL, BM_E_NO_MEMORY.
+ * Warms up what judges (bm_verdict_warm_up). From then on this process can compute, have memory, and speak over BM_CTL_BATCH_SANDBOX_FD: the kernel
+ * ends it at the first other system call. BM_E_INTERNAL, BM_E_NO_MEMORY.
  */
 BM_RESULT bm_ctl_batch_sandbox_enter(void);
 

@@ -3,7 +3,6 @@
 #include "ctl/batch_judge.h"
 #include "ctl/batch_message.h"
 #include "ctl/batch_sandbox.h"
-#include "crypto/pkey.h"
 #include "keys/passphrase.h"
 
 #include <errno.h>
@@ -32,18 +31,6 @@ static BM_RESULT shed(int fd)
     return bm_ok();
 }
 
-/* Uses what OpenSSL loads late, before the sandbox is shut. */
-static BM_RESULT warm_up(void)
-{
-    BM_AUTO(bm_pkey_freep) bm_pkey *key = NULL;
-    BM_AUTO_BUF signature = BM_BUF_EMPTY;
-    bm_bytes text = bm_bytes_str("warm-up");
-
-    BM_TRY(bm_pkey_generate(BM_KEY_ECC256, &key));
-    BM_TRY(bm_pkey_sign(key, BM_SIG_ECDSA_SHA256, text, &signature));
-    return bm_pkey_verify(key, BM_SIG_ECDSA_SHA256, text, bm_buf_view(&signature));
-}
-
 /* The next message; `got` is false when birthmarkctl is gone. */
 static BM_RESULT next(uint8_t *room, bm_bytes *message, bool *got)
 {
@@ -68,7 +55,6 @@ static BM_RESULT work(const bm_config *config, int fd)
 
     BM_TRY(shed(fd));
     BM_TRY(bm_ctl_batch_sandbox_hide());
-    BM_TRY(warm_up());
     BM_TRY(bm_ctl_batch_judge_new(config, &judge));
     BM_TRY(bm_buf_extend(&room, BM_CTL_BATCH_MESSAGE_MAX, &start));
     BM_TRY(bm_ctl_batch_sandbox_enter());

@@ -2,6 +2,7 @@
 
 #include "program/filter.h"
 #include "program/sanitized.h"
+#include "protocol/verdict.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -217,6 +218,8 @@ BM_RESULT bm_sandbox_enter(bm_process process)
     scmp_filter_ctx filter;
     int rc;
 
+    if (process == BM_PROCESS_SERVER)
+        BM_TRY(bm_verdict_warm_up());
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return bm_failf(BM_E_IO, "prctl: %s", strerror(errno));
     BM_TRY(restrict_files());

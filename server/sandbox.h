@@ -9,7 +9,7 @@
 
 /*
  * Enters the sandbox of a process, for good. The ledger is told that it may open and remove nothing, since SQLite tries; the others are ended for
- * it. BM_E_IO: the process must not go on.
+ * it. Before that the server warms up what judges (bm_verdict_warm_up). BM_E_IO, BM_E_INTERNAL, BM_E_NO_MEMORY: the process must not go on.
  */
 BM_RESULT bm_sandbox_enter(bm_process process);
 

@@ -9,13 +9,11 @@
 #include "server/server_peer.h"
 #include "server/server_tls.h"
 
-#include "protocol/request.h"
 #include "x509/ca.h"
 
 #include <event2/event.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define STOP_MAX_SECONDS 5
 #define DESCRIPTORS_KEPT 32 /* for what is no connection */
@@ -87,17 +85,6 @@ static BM_RESULT load_anchors(bm_server *server)
     return loaded;
 }
 
-/* Uses what libraries load late, before the sandbox is shut. */
-static void warm_up(void)
-{
-    bm_request request = {0};
-    bm_result result = bm_request_parse(BM_CALL_CHALLENGE, bm_bytes_str("{\"csr\":\"AA==\"}"), &request);
-
-    bm_result_ignore(result);
-    bm_request_fini(&request);
-    tzset();
-}
-
 /* No more connections than there are descriptors for. */
 static void limit_connections(bm_server *server)
 {
@@ -146,7 +133,6 @@ static BM_RESULT begin(bm_server *server)
     BM_TRY(bm_server_peer_new(server->base, BM_FD_KEEPER, "keeper", &server->log, &server->keeper));
     BM_TRY(bm_server_peer_new(server->base, BM_FD_LEDGER, "ledger", &server->log, &server->ledger));
     BM_TRY(bm_server_anchors_new(server->ledger, &server->log, &server->anchors));
-    warm_up();
     return load_anchors(server);
 }
 

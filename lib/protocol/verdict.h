@@ -31,6 +31,13 @@ typedef struct {
 
 void bm_verdict_subject_fini(bm_subject *subject);
 
+/*
+ * What a process that judges does before it shuts itself in: a request is read, a chain with an intermediate verified, a credential made for each
+ * kind of EK, so that whatever the libraries load late (files of the system among it: the time zone, OpenSSL's configuration) has been loaded.
+ * BM_E_INTERNAL: this machine cannot judge; BM_E_NO_MEMORY.
+ */
+BM_RESULT bm_verdict_warm_up(void);
+
 /* How much to check: all of it (getChallenge), or what does not rest on the ticket (getCertificate, after the ticket was found good: the
    CSR's signature and the keys' mathematics are bound by it; everything that a configuration, an anchor or a date decides is looked at again). */
 typedef enum { BM_JUDGE_ALL, BM_JUDGE_AGAIN } bm_judge_depth;

@@ -16,6 +16,12 @@
 /* One input. Always returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/*
+ * What the process has before it shuts itself in (shut.c): keys, sockets, an open database. Only a target has this whose process could not make it
+ * afterwards.
+ */
+void fuzz_prepare(void) __attribute__((weak));
+
 /* Ends the process, as a crash does, unless this holds. */
 #define FUZZ_MUST(condition)                                                                                           \
     do {                                                                                                               \

@@ -387,6 +387,13 @@ static void a_chain_cut_in_two_is_another_chain(void **state)
     assert_memory_not_equal(first.fields.ek_chain, second.fields.ek_chain, BM_SHA256_SIZE);
 }
 
+static void a_process_can_rehearse_before_it_shuts_itself_in(void **state)
+{
+    (void)state;
+    assert_ok(bm_verdict_warm_up());
+    assert_ok(bm_verdict_warm_up());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +413,7 @@ int main(void)
         cmocka_unit_test(the_claimed_identity_is_the_profiles_choice),
         cmocka_unit_test(every_parameter_is_in_the_ticket),
         cmocka_unit_test(a_chain_cut_in_two_is_another_chain),
+        cmocka_unit_test(a_process_can_rehearse_before_it_shuts_itself_in),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
