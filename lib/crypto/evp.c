@@ -100,15 +100,6 @@ static bm_key_type type_of(const EVP_PKEY *evp)
     return BM_KEY_NONE;
 }
 
-int bm_evp_exponent_bits(const EVP_PKEY *evp)
-{
-    BM_AUTO(bm_evp_bn_freep) BIGNUM *exponent = NULL;
-
-    if (!EVP_PKEY_is_a(evp, "RSA") && !EVP_PKEY_is_a(evp, "RSA-PSS"))
-        return 0;
-    return EVP_PKEY_get_bn_param(evp, OSSL_PKEY_PARAM_RSA_E, &exponent) ? BN_num_bits(exponent) : INT_MAX;
-}
-
 /* Wants an odd number above 1. */
 static BM_RESULT check_odd(const EVP_PKEY *evp, const char *param, const char *wrong)
 {

@@ -88,7 +88,4 @@ static inline void bm_evp_bio_freep(BIO **bio)
     BIO_free_all(*bio);
 }
 
-/* How long the public exponent of an RSA key is, in bits; 0 for keys of other types; INT_MAX when it cannot be had. */
-int bm_evp_exponent_bits(const EVP_PKEY *evp);
-
 #endif

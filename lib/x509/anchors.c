@@ -96,7 +96,9 @@ BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class)
     BM_TRY(bm_issuer_push(path, x509));
     BM_TRY(bm_issuer_measure(&row.self));
     BM_TRY(grow(anchors));
-    (void)sk_X509_push(anchors->trusted, x509);
+    /* One with another key counts for nothing, and costs nothing. */
+    if (bm_issuer_has_fit_key(x509))
+        (void)sk_X509_push(anchors->trusted, x509);
     anchors->rows[anchors->count++] = row;
     path = NULL;
     return bm_ok();
@@ -110,7 +112,7 @@ static BM_RESULT check_anchor(const bm_anchors *anchors, X509 *x509)
         X509 *candidate = sk_X509_value(above->path, 0);
         bm_result result;
 
-        if (X509_check_issued(candidate, x509) != X509_V_OK)
+        if (!bm_issuer_has_fit_key(candidate) || X509_check_issued(candidate, x509) != X509_V_OK)
             continue;
         ERR_clear_error();
         result = X509_verify(x509, X509_get0_pubkey(candidate)) == 1 ? bm_ok() : bm_evp_error(BM_E_EKC_UNTRUSTED, "another CA of this name");

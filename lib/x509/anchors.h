@@ -52,9 +52,10 @@ typedef struct {
 
 /*
  * Verifies that the EK certificate chains, through intermediates of `chain` (untrusted, at most BM_EKC_CHAIN_MAX, each DER exactly), to
- * an anchor at the time `now`: signatures, validity of each, CA flags, path lengths, key usages, name chaining, RSA >= 2048, no
- * SHA-1 but in an anchor's own signature. (X509_verify_cert with partial chains to anchors; no purpose.) The anchor must be of an
- * accepted class. Intermediates that were verified before are remembered by SHA-256 of their DER together with the anchor, so
+ * an anchor at the time `now`: signatures, validity of each, CA flags, path lengths, key usages, name chaining, CA keys of RSA with 2048 to 4096
+ * bits, P-256, P-384 or P-521 alone, no SHA-1 but in an anchor's own signature. (X509_verify_cert with partial chains to anchors; no purpose.) The
+ * anchor must be of an accepted class. The path above an intermediate is verified from the anchor down, before that of the EK certificate: a chain
+ * that was made to cost time costs no more than an honest one. Intermediates that were verified before are remembered by SHA-256 of their DER together with the anchor, so
  * that a swarm of devices does not have the same intermediate parsed and verified each time (bounded: the oldest is forgotten; its
  * validity is checked against `now` each time all the same).
  * Where the path meets several anchors, the nearest to the EK certificate counts.

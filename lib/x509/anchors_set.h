@@ -18,7 +18,7 @@ typedef struct {
 struct bm_anchors {
     bm_anchor_row *rows;
     size_t count;
-    STACK_OF(X509) *trusted; /* borrowed from the rows, in their order */
+    STACK_OF(X509) *trusted; /* borrowed from the rows, in their order: those whose key a CA may have */
     bm_issuer remembered[BM_REMEMBERED_MAX];
     size_t next; /* where the next one is remembered: the oldest */
     bm_buf revoked; /* ids in their order: see x509/revoked.h */

@@ -43,8 +43,8 @@ static bool has_signed(signer_search *find, X509 *x509)
         return false;
     if ((X509_get_key_usage(x509) & KU_CRL_SIGN) == 0)
         result = bm_fail(BM_E_EKC_UNTRUSTED, "the CA that it names may not sign CRLs: its certificate's key usage does not allow it");
-    else if (!bm_issuer_is_strong_key(x509))
-        result = bm_fail(BM_E_EKC_UNTRUSTED, "the CA that it names has a key that is too weak (RSA under 2048 bits), or over 4096 bits");
+    else if (!bm_issuer_has_fit_key(x509))
+        result = bm_fail(BM_E_EKC_UNTRUSTED, "the CA that it names has a key that is not RSA of 2048 to 4096 bits, P-256, P-384 or P-521");
     else
         result = verify(find->crl, x509);
     if (result.code == BM_OK)
@@ -80,7 +80,8 @@ static BM_RESULT decode_and_search(signer_search *find, X509 *decoded[BM_EKC_CHA
     BM_CHECK(untrusted != NULL, BM_E_NO_MEMORY, NULL);
     for (size_t i = 0; i < find->search.chain_count; i++) {
         BM_TRY(bm_ekc_decode(find->search.chain[i], &decoded[i]));
-        BM_TRY(bm_issuer_push(untrusted, decoded[i]));
+        if (bm_issuer_has_fit_key(decoded[i]))
+            BM_TRY(bm_issuer_push(untrusted, decoded[i]));
     }
     return search_chain(find, decoded, untrusted, issuer);
 }

@@ -5,9 +5,9 @@
 
 #include <openssl/err.h>
 
-#define SECURITY_BITS_MIN 112 /* NIST SP 800-57 part 1: RSA-2048, P-224, SHA-224 and better */
-#define KEY_BITS_MAX 4096     /* more would only cost us time */
-#define CURVE_BITS_MAX 521    /* P-521; longer are only binary curves, five times as slow */
+#define SECURITY_BITS_MIN 112 /* NIST SP 800-57 part 1: SHA-224 and better */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 4096     /* more would only cost us time */
 #define EXPONENT_BITS_MAX 64  /* of RSA: as long as the modulus, it would cost us a hundred times as much */
 
 void bm_issuer_free_path(STACK_OF(X509) **path)
@@ -90,13 +90,54 @@ BM_RESULT bm_issuer_push(STACK_OF(X509) *path, X509 *x509)
     return bm_fail(BM_E_NO_MEMORY, NULL);
 }
 
-bool bm_issuer_is_strong_key(X509 *x509)
+/* How many bits a number has, without leading zeros. */
+static size_t bits_of(bm_bytes number)
 {
-    const EVP_PKEY *key = X509_get0_pubkey(x509);
+    size_t bits = 8 * number.size;
 
-    return key != NULL && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS_MIN &&
-           EVP_PKEY_get_bits(key) <= (EVP_PKEY_is_a(key, "EC") ? CURVE_BITS_MAX : KEY_BITS_MAX) &&
-           bm_evp_exponent_bits(key) <= EXPONENT_BITS_MAX;
+    for (uint8_t top = number.size > 0 ? number.data[0] : 0x80; (top & 0x80) == 0; top = (uint8_t)(top << 1 | 1))
+        bits--;
+    return bits;
+}
+
+/* SubjectPublicKeyInfo of rsaEncryption (RFC 3279, 2.3.1): modulus and exponent. */
+static BM_RESULT take_rsa(bm_bytes spki, bm_bytes *modulus, bm_bytes *exponent)
+{
+    static const uint8_t rsa_encryption[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00};
+    bm_cursor at = bm_cursor_of(spki);
+    bm_cursor inner;
+    bm_bytes part;
+
+    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, &inner));
+    BM_TRY(bm_der_take_whole(&inner, BM_DER_SEQUENCE, &part));
+    BM_CHECK(bm_bytes_equal(part, BM_BYTES_ARRAY(rsa_encryption)), BM_E_MALFORMED, "a key of another kind");
+    BM_TRY(bm_der_bits(&inner, &part));
+    at = bm_cursor_of(part);
+    BM_TRY(bm_der_enter(&at, BM_DER_SEQUENCE, &inner));
+    BM_TRY(bm_der_unsigned(&inner, modulus));
+    return bm_der_unsigned(&inner, exponent);
+}
+
+bool bm_issuer_key_is_fit(bm_bytes spki)
+{
+    bm_pubkey point;
+    bm_bytes modulus;
+    bm_bytes exponent;
+
+    if (take_rsa(spki, &modulus, &exponent).code != BM_OK)
+        return bm_pubkey_parse_spki(spki, &point).code == BM_OK && bm_pubkey_is_ecc(point.type);
+    return bits_of(modulus) >= RSA_BITS_MIN && bits_of(modulus) <= RSA_BITS_MAX && bits_of(exponent) <= EXPONENT_BITS_MAX;
+}
+
+bool bm_issuer_has_fit_key(X509 *x509)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
+    bool fit = size > 0 && bm_issuer_key_is_fit(bm_bytes_of(der, (size_t)size)) && X509_get0_pubkey(x509) != NULL;
+
+    OPENSSL_free(der);
+    ERR_clear_error();
+    return fit;
 }
 
 /* SHA-2 in its signature. */
@@ -120,8 +161,7 @@ BM_RESULT bm_issuer_check_path(STACK_OF(X509) *path)
         BM_CHECK(X509_check_ca(x509) == 1, BM_E_EKC_UNTRUSTED, "a certificate of the chain is not a CA's");
         BM_CHECK((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) == 0, BM_E_EKC_UNTRUSTED,
                  "a CA of the chain has a critical extension that is not known");
-        BM_CHECK(bm_issuer_is_strong_key(x509), BM_E_EKC_UNTRUSTED,
-                 "a CA of the chain has a key that is too weak, or over 4096 bits");
+        BM_CHECK(bm_issuer_has_fit_key(x509), BM_E_EKC_UNTRUSTED, BM_ISSUER_UNFIT_KEY);
         BM_CHECK(i == count - 1 || is_strongly_signed(x509), BM_E_EKC_UNTRUSTED,
                  "a CA certificate of the chain is signed with a weak hash");
         BM_CHECK(limit < 0 || below <= limit, BM_E_EKC_UNTRUSTED, "the chain is longer than a CA of it allows");
@@ -166,8 +206,7 @@ static bool has_name(const X509 *candidate, bm_bytes name)
     return same;
 }
 
-/* What the two certificates say of each other. */
-static bool says_it_issued(X509 *candidate, const bm_ekc *leaf)
+bool bm_issuer_says_so(X509 *candidate, const bm_ekc *leaf)
 {
     const AUTHORITY_KEYID *authority = bm_ekc_authority(leaf);
 
@@ -192,7 +231,7 @@ static bool verifies(X509 *candidate, const bm_ekc *leaf)
 
 bool bm_issuer_has_signed(X509 *candidate, const bm_ekc *leaf)
 {
-    bool yes = says_it_issued(candidate, leaf) && bm_issuer_is_strong_key(candidate) && verifies(candidate, leaf);
+    bool yes = bm_issuer_says_so(candidate, leaf) && bm_issuer_has_fit_key(candidate) && verifies(candidate, leaf);
 
     ERR_clear_error();
     return yes;

@@ -52,16 +52,21 @@ BM_RESULT bm_issuer_id(X509 *x509, uint8_t id[BM_SHA256_SIZE]);
 BM_RESULT bm_issuer_check_revoked(bm_bytes revoked, const uint8_t issuer[BM_SHA256_SIZE], bm_bytes serial, const char *detail);
 BM_RESULT bm_issuer_check_revoked_ca(bm_bytes revoked, const uint8_t issuer[BM_SHA256_SIZE], const X509 *x509, const char *detail);
 
-/* A key that is strong enough, and none that is only there to make us work. */
-bool bm_issuer_is_strong_key(X509 *x509);
+/*
+ * May a CA have this key (SubjectPublicKeyInfo)? RSA of 2048 to 4096 bits, P-256, P-384, P-521, and nothing else: strong enough, none that is only
+ * there to make us work, and told by its bytes, before OpenSSL decodes it. The second is for a certificate that OpenSSL decoded.
+ */
+bool bm_issuer_key_is_fit(bm_bytes spki);
+bool bm_issuer_has_fit_key(X509 *x509);
+#define BM_ISSUER_UNFIT_KEY "a CA of the chain has a key that is not RSA of 2048 to 4096 bits, P-256, P-384 or P-521"
 
 /* SHA-2 in the EK certificate's signature: SHA-1 counts for less than 80 bits. BM_E_EKC_UNTRUSTED, BM_E_EKC_MALFORMED. */
 BM_RESULT bm_issuer_check_strongly_signed(const bm_ekc *leaf);
 
-/*
- * Does this certificate say that it issued the EK certificate, has it a strong key, and did it sign it? (RFC 5280, 4.1.2.4 and 6.1.3: names,
- * key identifiers, key usage, signature.)
- */
+/* Do this certificate and the EK certificate say of each other that the first issued the second (RFC 5280, 4.1.2.4: names, key identifiers, key usage)? */
+bool bm_issuer_says_so(X509 *candidate, const bm_ekc *leaf);
+
+/* Do they say so, has the first a key that a CA may have, and did it sign (RFC 5280, 6.1.3)? What costs a public-key operation comes last. */
 bool bm_issuer_has_signed(X509 *candidate, const bm_ekc *leaf);
 
 /* Is all of the path valid at this time? */

@@ -12,6 +12,40 @@ static void note_cause(bm_search *find, bm_result cause)
         find->cause = cause;
 }
 
+/* The place of this key among those that were tried; their number when it was not. */
+static size_t place_of(const bm_search *find, X509 *owner)
+{
+    size_t i = 0;
+
+    while (i < find->tried_count && EVP_PKEY_eq(X509_get0_pubkey(find->tried[i].owner), X509_get0_pubkey(owner)) != 1)
+        i++;
+    return i;
+}
+
+static void note_key(bm_search *find, X509 *owner, bool is_it)
+{
+    if (find->tried_count == BM_SEARCH_TRIED_MAX)
+        return;
+    find->tried[find->tried_count].owner = owner;
+    find->tried[find->tried_count++].is_it = is_it;
+}
+
+/* Did this one sign the leaf? Each key is asked once. */
+static bool has_signed(bm_search *find, X509 *candidate)
+{
+    size_t place;
+    bool yes;
+
+    if (!bm_issuer_says_so(candidate, find->leaf))
+        return false;
+    place = place_of(find, candidate);
+    if (place < find->tried_count)
+        return find->tried[place].is_it;
+    yes = bm_issuer_has_signed(candidate, find->leaf);
+    note_key(find, candidate, yes);
+    return yes;
+}
+
 /* The anchor that signed the leaf, one that is valid now before others; NULL when there is none that was not revoked. */
 static const bm_issuer *find_anchor(bm_search *find)
 {
@@ -20,7 +54,7 @@ static const bm_issuer *find_anchor(bm_search *find)
     for (size_t i = 0; i < find->anchors->count; i++) {
         const bm_issuer *candidate = &find->anchors->rows[i].self;
 
-        if (!bm_issuer_has_signed(sk_X509_value(candidate->path, 0), find->leaf))
+        if (!has_signed(find, sk_X509_value(candidate->path, 0)))
             continue;
         if (find->anchors->rows[i].revoked) {
             note_cause(find, bm_fail(BM_E_EKC_REVOKED, "the TPM vendor revoked the CA that issued it"));
@@ -46,7 +80,7 @@ static bm_issuer *recall(bm_anchors *anchors, const uint8_t sha256[BM_SHA256_SIZ
 }
 
 /* An intermediate of this chain that was verified before, is valid now, and signed the leaf; NULL when there is none. */
-static BM_RESULT find_remembered(const bm_search *find, const bm_issuer **found)
+static BM_RESULT find_remembered(bm_search *find, const bm_issuer **found)
 {
     for (size_t i = 0; i < find->chain_count; i++) {
         uint8_t sha256[BM_SHA256_SIZE];
@@ -55,7 +89,7 @@ static BM_RESULT find_remembered(const bm_search *find, const bm_issuer **found)
         BM_TRY(bm_hash_sha256(find->chain[i], sha256));
         known = recall(find->anchors, sha256);
         if (known != NULL && bm_issuer_is_current(known, find->now) &&
-            bm_issuer_has_signed(sk_X509_value(known->path, 0), find->leaf)) {
+            has_signed(find, sk_X509_value(known->path, 0))) {
             *found = known;
             return bm_ok();
         }
@@ -78,12 +112,13 @@ static void free_context(X509_STORE_CTX **context)
 }
 
 /* Has OpenSSL build and verify the path from an intermediate to an anchor. The caller frees the path. */
-static BM_RESULT verify_path(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, STACK_OF(X509) **path)
+static BM_RESULT verify_path(bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, STACK_OF(X509) **path)
 {
     BM_AUTO(free_context) X509_STORE_CTX *context = X509_STORE_CTX_new();
     X509_VERIFY_PARAM *parameters;
     int good;
 
+    find->outcome = BM_SEARCH_NO_PATH;
     if (context == NULL || X509_STORE_CTX_init(context, NULL, intermediate, untrusted) != 1)
         return bm_evp_error(BM_E_INTERNAL, "preparing the verification of a chain");
     X509_STORE_CTX_set0_trusted_stack(context, find->anchors->trusted);
@@ -94,11 +129,14 @@ static BM_RESULT verify_path(const bm_search *find, X509 *intermediate, STACK_OF
     X509_VERIFY_PARAM_set_depth(parameters, BM_EKC_CHAIN_MAX);
     good = X509_verify_cert(context);
     ERR_clear_error();
+    if (X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_SIGNATURE_FAILURE)
+        find->outcome = BM_SEARCH_FORGED;
     if (good != 1)
         return bm_failf(BM_E_EKC_UNTRUSTED, "the chain: %s",
                         X509_verify_cert_error_string(X509_STORE_CTX_get_error(context)));
     *path = X509_STORE_CTX_get1_chain(context);
     BM_CHECK(*path != NULL, BM_E_NO_MEMORY, NULL);
+    find->outcome = BM_SEARCH_VERIFIED;
     return bm_ok();
 }
 
@@ -132,7 +170,7 @@ static BM_RESULT check_revoked(const bm_anchors *anchors, const bm_issuer *made)
     return bm_ok();
 }
 
-BM_RESULT bm_search_path(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_issuer *made)
+BM_RESULT bm_search_path(bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_issuer *made)
 {
     BM_AUTO(bm_issuer_fini) bm_issuer found = {0};
 
@@ -146,32 +184,63 @@ BM_RESULT bm_search_path(const bm_search *find, X509 *intermediate, STACK_OF(X50
     return bm_ok();
 }
 
-/* Verifies the path above an intermediate that signed the leaf, and remembers it. */
-static BM_RESULT learn(const bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_bytes der,
-                       const bm_issuer **found)
+/* Remembers an intermediate whose path was verified. Takes the path. */
+static const bm_issuer *remember(bm_anchors *anchors, bm_issuer *made)
 {
-    BM_AUTO(bm_issuer_fini) bm_issuer made = {0};
-    bm_issuer *place;
+    bm_issuer *place = recall(anchors, made->sha256);
 
-    BM_TRY(bm_search_path(find, intermediate, untrusted, &made));
-    BM_TRY(bm_hash_sha256(der, made.sha256));
-    place = recall(find->anchors, made.sha256);
     if (place == NULL) {
-        place = &find->anchors->remembered[find->anchors->next];
-        find->anchors->next = (find->anchors->next + 1) % BM_REMEMBERED_MAX;
+        place = &anchors->remembered[anchors->next];
+        anchors->next = (anchors->next + 1) % BM_REMEMBERED_MAX;
     }
     bm_issuer_free_path(&place->path);
-    *place = made;
-    made.path = NULL;
-    *found = place;
+    *place = *made;
+    made->path = NULL;
+    return place;
+}
+
+/* Verifies the path above an intermediate, then that it signed the leaf, and remembers it. */
+static BM_RESULT learn(bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_bytes der, const bm_issuer **found)
+{
+    BM_AUTO(bm_issuer_fini) bm_issuer made = {0};
+    bm_result result = bm_search_path(find, intermediate, untrusted, &made);
+
+    /* Another certificate of this key would cost the same; only if this one was revoked there may be a newer one. */
+    if (result.code == BM_E_EKC_UNTRUSTED && find->outcome == BM_SEARCH_VERIFIED)
+        note_key(find, intermediate, false);
+    BM_TRY(result);
+    BM_CHECK(has_signed(find, intermediate), BM_E_EKC_UNTRUSTED, "a CA of the chain has the name of its issuer, and did not sign it");
+    BM_TRY(bm_hash_sha256(der, made.sha256));
+    *found = remember(find->anchors, &made);
     return bm_ok();
 }
 
-/* Decodes what can be decoded of the chain; a certificate that OpenSSL cannot read helps nobody. */
-static BM_RESULT decode_chain(const bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], STACK_OF(X509) *untrusted)
+/* Can this one still be the issuer, by what it says and by what was tried? */
+static bool is_candidate(const bm_search *find, X509 *intermediate)
+{
+    size_t place;
+
+    if (intermediate == NULL || !bm_issuer_says_so(intermediate, find->leaf))
+        return false;
+    place = place_of(find, intermediate);
+    return place == find->tried_count || find->tried[place].is_it;
+}
+
+/* Has this certificate a key that a CA may have? */
+static bool has_fit_key(bm_bytes der)
+{
+    bm_walk_cert walked;
+
+    return bm_walk_certificate(der, &walked).code == BM_OK && bm_issuer_key_is_fit(walked.fields.spki);
+}
+
+/* Decodes what can be decoded of the chain; a certificate that OpenSSL cannot read, or with a key that no CA may have, helps nobody. */
+static BM_RESULT decode_chain(bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], STACK_OF(X509) *untrusted)
 {
     for (size_t i = 0; i < find->chain_count; i++) {
-        if (bm_ekc_decode(find->chain[i], &decoded[i]).code != BM_OK)
+        if (!has_fit_key(find->chain[i]))
+            note_cause(find, bm_fail(BM_E_EKC_UNTRUSTED, BM_ISSUER_UNFIT_KEY));
+        else if (bm_ekc_decode(find->chain[i], &decoded[i]).code != BM_OK)
             decoded[i] = NULL;
         else
             BM_TRY(bm_issuer_push(untrusted, decoded[i]));
@@ -185,10 +254,10 @@ static BM_RESULT search_chain(bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], 
 
     BM_CHECK(untrusted != NULL, BM_E_NO_MEMORY, NULL);
     BM_TRY(decode_chain(find, decoded, untrusted));
-    for (size_t i = 0; i < find->chain_count; i++) {
+    for (size_t i = 0; i < find->chain_count && find->outcome != BM_SEARCH_FORGED; i++) {
         bm_result result;
 
-        if (decoded[i] == NULL || !bm_issuer_has_signed(decoded[i], find->leaf))
+        if (!is_candidate(find, decoded[i]))
             continue;
         result = learn(find, decoded[i], untrusted, find->chain[i], found);
         if (result.code != BM_E_EKC_UNTRUSTED && result.code != BM_E_EKC_REVOKED)

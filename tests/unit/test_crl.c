@@ -344,7 +344,7 @@ static void a_signer_that_may_not_or_did_not_sign_is_refused(void **state)
     assert_ok(make_add(anchors, weak, BM_CLASS_DISCRETE));
     not_signed(&options, anchors, (make_chain){NULL}, "may not sign CRLs");
     options = (make_crl_options){.issuer = weak, .signer = pki.low_key, .number = 1};
-    not_signed(&options, anchors, (make_chain){NULL}, "too weak");
+    not_signed(&options, anchors, (make_chain){NULL}, "RSA of 2048 to 4096 bits");
     /* the name of the root, the key of somebody else, of the same type and of another */
     options = (make_crl_options){.issuer = pki.root, .signer = pki.rsa_ek_key, .number = 1};
     not_signed(&options, anchors, (make_chain){NULL}, "its signature is not");
