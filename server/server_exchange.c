@@ -78,17 +78,23 @@ static void end_with_refusal(bm_server_exchange *exchange, bm_result result)
     free_exchange(exchange);
 }
 
-/* A refusal waits until somebody vouches for the client. Its detail may stand in a buffer that is used again before that. */
+/* Keeps a refusal for later. Its detail may stand in a buffer that is used again before that. */
+static void keep_refusal(bm_server_exchange *exchange, bm_result result)
+{
+    exchange->refusal = result;
+    if (result.detail == NULL || result.detail == exchange->refusal_detail)
+        return;
+    (void)snprintf(exchange->refusal_detail, sizeof(exchange->refusal_detail), "%s", result.detail);
+    exchange->refusal.detail = exchange->refusal_detail;
+}
+
+/* A refusal waits until somebody vouches for the client. */
 static BM_RESULT hold_refusal(bm_server_exchange *exchange, bm_result result)
 {
     bm_server_step vouch = exchange->vouch;
 
     exchange->vouch = NULL;
-    exchange->refusal = result;
-    if (result.detail != NULL) {
-        (void)snprintf(exchange->refusal_detail, sizeof(exchange->refusal_detail), "%s", result.detail);
-        exchange->refusal.detail = exchange->refusal_detail;
-    }
+    keep_refusal(exchange, result);
     return vouch(exchange);
 }
 
@@ -172,8 +178,15 @@ BM_RESULT bm_server_exchange_ask(bm_server_exchange *exchange, bm_server_peer *p
 static BM_RESULT judge(bm_server_exchange *exchange)
 {
     exchange->judged_with = bm_server_anchors_loads(exchange->server->anchors);
+    exchange->refusal = bm_ok(); /* of an earlier judgement */
     return bm_verdict_judge(&exchange->request, exchange->profile, bm_server_anchors_set(exchange->server->anchors), exchange->now,
                             exchange->call == BM_CALL_CHALLENGE ? BM_JUDGE_ALL : BM_JUDGE_AGAIN, &exchange->subject);
+}
+
+/* Are the anchors still those that the exchange was judged with? */
+static bool is_judged(const bm_server_exchange *exchange)
+{
+    return exchange->judged_with == bm_server_anchors_loads(exchange->server->anchors);
 }
 
 static BM_RESULT decide(bm_server_exchange *exchange)
@@ -207,7 +220,7 @@ static BM_RESULT on_found(bm_server_exchange *exchange, bm_message *reply)
     if (!bm_server_anchors_current(exchange->server->anchors, exchange->found.anchors_epoch))
         return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
     /* Another call may have had them loaded since this one was judged. */
-    if (exchange->judged_with != bm_server_anchors_loads(exchange->server->anchors))
+    if (!is_judged(exchange))
         BM_TRY(judge(exchange));
     return decide(exchange);
 }
@@ -231,11 +244,12 @@ static BM_RESULT on_epoch(bm_server_exchange *exchange, bm_message *reply)
     bm_message_anchor anchor;
 
     BM_TRY(bm_message_take_anchor(reply, &anchor));
-    if (bm_server_anchors_current(exchange->server->anchors, anchor.epoch)) {
-        BM_TRY(judge(exchange));
-        return look_up(exchange);
-    }
-    return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
+    if (!bm_server_anchors_current(exchange->server->anchors, anchor.epoch))
+        return bm_server_anchors_load(exchange->server->anchors, on_anchors, exchange);
+    if (is_judged(exchange))
+        return exchange->refusal;
+    BM_TRY(judge(exchange));
+    return look_up(exchange);
 }
 
 /* A chain that leads to no anchor, or was revoked: perhaps its anchor was added, the CRL removed a moment ago. */
@@ -253,8 +267,10 @@ BM_RESULT bm_server_exchange_judge(bm_server_exchange *exchange, bm_server_step 
 
     exchange->decided = decided;
     result = judge(exchange);
-    if (result.code == BM_E_EKC_UNTRUSTED || result.code == BM_E_EKC_CLASS || result.code == BM_E_EKC_REVOKED)
+    if (result.code == BM_E_EKC_UNTRUSTED || result.code == BM_E_EKC_CLASS || result.code == BM_E_EKC_REVOKED) {
+        keep_refusal(exchange, result);
         return ask_epoch(exchange);
+    }
     if (result.code != BM_OK)
         return result;
     return look_up(exchange);

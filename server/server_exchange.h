@@ -37,7 +37,7 @@ struct bm_server_exchange {
     uint8_t ticket[BM_TICKET_SIZE];
     uint8_t request_id[BM_SHA256_SIZE];
     bm_server_step vouch;      /* how a refusal finds out whether its reason may be told; NULL: it may */
-    bm_result refusal;         /* what waits for that */
+    bm_result refusal;         /* what waits for that, or for the ledger's word that the anchors are the same */
     uint64_t judged_with; /* which set of anchors: see bm_server_anchors_loads */
     bool looked_up;
     bm_store_lookup found;
@@ -57,7 +57,7 @@ void bm_server_exchange_begin(bm_server *server, bm_server_connection *connectio
 /* Finds the profile that the request names; BM_E_PROFILE_UNKNOWN. */
 BM_RESULT bm_server_exchange_profile(bm_server_exchange *exchange);
 
-/* Judges with the anchors as they are now, looks the EK and its claim up, judges again when the anchors have changed, decides whose name it is, and takes the step `decided`. */
+/* Judges with the anchors as they are now, looks the EK and its claim up, judges again if the anchors have changed, and only then, decides whose name it is, and takes the step `decided`. */
 BM_RESULT bm_server_exchange_judge(bm_server_exchange *exchange, bm_server_step decided);
 
 /* Asks another process; `replied` gets its answer, a failure ends the exchange. */

@@ -1,6 +1,7 @@
 /* Calls while the set of anchors changes: a server in an event loop, whose ledger, keeper and client the test plays. */
 #include "make_device.h"
 
+#include "count_verify.h"
 #include "server/channel.h"
 #include "server/server_anchors.h"
 #include "server/server_http.h"
@@ -244,12 +245,42 @@ static void what_was_judged_by_anchors_that_are_gone_is_judged_again(void **stat
     answered(f, "HTTP/1.1 403");
 }
 
+/* The anchor has the name of the EK certificate's issuer, so that each judgement verifies a signature: in vain. */
+static void with_the_same_anchors_a_refusal_costs_one_judgement(void **state)
+{
+    static const char *const no_ids[] = {"basicConstraints", "critical,CA:TRUE", NULL};
+    fixture *f = *state;
+    EVP_PKEY *key = make_key(BM_KEY_ECC256);
+    bm_message question;
+
+    X509_free(f->vendor.certificate);
+    f->vendor.certificate = make_x509(&(make_options){.key = key, .name = "Vendor", .options = no_ids});
+    EVP_PKEY_free(key);
+    load(f, 1, true);
+    (void)count_verify();
+    call(f);
+    question = asked(f, f->ledger[1], BM_MSG_ANCHORS);
+    assert_int_equal(count_verify(), 2); /* the CSR's, and the EK certificate's */
+    say_anchor(f, question.id, 1, UINT32_MAX, true);
+    answered(f, "HTTP/1.1 403");
+    assert_int_equal(count_verify(), 0);
+}
+
+/* Before OpenSSL is asked for anything. */
+static int begin_group(void **state)
+{
+    (void)state;
+    count_verify_begin();
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_call_goes_on_when_another_one_had_the_anchors_loaded, begin, end),
         cmocka_unit_test_setup_teardown(what_was_judged_by_anchors_that_are_gone_is_judged_again, begin, end),
+        cmocka_unit_test_setup_teardown(with_the_same_anchors_a_refusal_costs_one_judgement, begin, end),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, begin_group, NULL);
 }
