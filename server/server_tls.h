@@ -17,7 +17,7 @@ typedef enum {
 
 /*
  * A TLS context: `certificates` is PEM, the server's first; when it holds that one alone, `ca` (PEM) gives the intermediates. `key` is
- * the private key (PKCS#8 or traditional DER). TLS 1.2 and 1.3, X25519 first, no session cache and no tickets: a device connects once.
+ * the private key (PKCS#8 or traditional DER). TLS 1.2 and 1.3, X25519 or P-256, no session cache and no tickets: a device connects once.
  * Makes one connection with itself in memory, so that everything that OpenSSL loads late is loaded. BM_E_KEY_INVALID: certificate and key
  * are none, or not of each other; BM_E_INTERNAL.
  */

@@ -38,6 +38,11 @@ for cipher in ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-
     spoken TLSv1.2 "$cipher" -tls1_2 -cipher "$cipher"
 done
 
+for group in X25519 P-256; do
+    spoken TLSv1.3 TLS_AES_128_GCM_SHA256 -tls1_3 -groups "$group"
+    grep -q "^Server Temp Key: .*${group/P-256/prime256v1}" "$LAB/said" || lab_die "$(cat "$LAB/said")"
+done
+
 lab_say "nothing is kept of a connection: no ticket, no session to take up again"
 shake -tls1_2
 ! grep -q 'TLS session ticket:' "$LAB/said" || lab_die "$(cat "$LAB/said")"
@@ -56,9 +61,13 @@ for cipher in ECDHE-ECDSA-AES128-SHA256 ECDHE-ECDSA-AES128-SHA ECDHE-ECDSA-AES25
     refused -tls1_2 -cipher "$cipher:@SECLEVEL=0"
 done
 
-lab_say "so are groups that nobody should use, and renegotiation"
+lab_say "so are groups that nobody should use, those that cost the server many times as much, and renegotiation"
 refused -tls1_3 -groups ffdhe2048
 refused -tls1_2 -curves secp224r1
+for group in P-384 P-521 X448; do
+    refused -tls1_3 -groups "$group"
+done
+refused -tls1_2 -curves P-384
 mkfifo "$LAB/keys"
 timeout 60 openssl s_client -connect "$hostport" -CAfile "$ca" -tls1_2 <"$LAB/keys" >"$LAB/said" 2>&1 &
 LAB_PID[s_client]=$!
