@@ -3,6 +3,7 @@
 #include "agent/enrolment_keys.h"
 #include "agent/offer.h"
 #include "agent/renewal.h"
+#include "agent/replacement.h"
 #include "agent/tpm_activate.h"
 #include "agent/tpm_session.h"
 #include "base/text.h"
@@ -86,10 +87,13 @@ BM_RESULT bm_enroll_open(bm_enrolment *e)
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
                            bm_buf_view(&e->challenge.encrypted_secret), &e->request.ticket));
-    /* The last command that needs a value was sent. */
+    /* The last command that needs a value was sent, but for the owner's, where a key is put down when its certificate is there. */
     if (!e->persists_later) {
         bm_tpm_auth_fini(&e->auth);
         bm_tpm_auth_use(&e->tpm, &e->auth);
+    } else {
+        e->tpm.auth[BM_TPM_ENDORSEMENT].value = bm_bytes_of(NULL, 0);
+        bm_buf_fini(&e->auth.value[BM_TPM_ENDORSEMENT]);
     }
     if (!e->proves_later)
         bm_enrolment_forget_key_auth(e);
@@ -134,7 +138,10 @@ static BM_RESULT save(bm_enrolment *e, const bm_renewal *record)
         BM_TRY(bm_renewal_write(&e->identity, record));
     else
         BM_TRY(bm_renewal_drop_of_others(&e->identity, e->certificate.device));
-    BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
+    if (e->staged)
+        BM_TRY(bm_replacement_install(e));
+    else
+        BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
     return bm_identity_note_renewed(&e->identity);
 }
 

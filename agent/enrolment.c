@@ -12,6 +12,7 @@
 void bm_enrolment_fini(bm_enrolment *e)
 {
     bm_tpm_ik_fini(&e->ik);
+    bm_tpm_ik_fini(&e->before);
     bm_tpm_ek_fini(&e->ek);
     bm_tpm_context_close(&e->tpm);
     bm_tpm_auth_fini(&e->auth);
@@ -132,7 +133,9 @@ void bm_enrolment_forget_key_auth(bm_enrolment *e)
 
 void bm_enrolment_place(const bm_enrolment *e, char place[BM_ENROLMENT_PLACE])
 {
-    if (e->in_file)
+    if (e->staged)
+        (void)snprintf(place, BM_ENROLMENT_PLACE, "%.120s/.next/device.key", e->options->state);
+    else if (e->in_file)
         (void)snprintf(place, BM_ENROLMENT_PLACE, "%.140s/device.key", e->options->state);
     else
         (void)snprintf(place, BM_ENROLMENT_PLACE, "0x%08x", e->handle);

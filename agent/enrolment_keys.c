@@ -2,6 +2,8 @@
 
 #include "agent/identity_swap.h"
 #include "agent/key_file.h"
+#include "agent/renew_key.h"
+#include "agent/replacement.h"
 #include "agent/tpm_session.h"
 #include "agent/tpm_use.h"
 
@@ -70,33 +72,29 @@ BM_RESULT bm_enrolment_keys_check(const bm_enrolment *e)
     return is_usable(e, &e->ik, &usable);
 }
 
-/* The key of device.key, when it is of the wanted type and kind and this TPM can load it. */
-static BM_RESULT load(const bm_enrolment *e, bm_tpm_context *tpm, bm_key_type type, bm_tpm_ik *made, bool *loaded)
+/* The key of device.key, when it is of the wanted type and kind and this TPM's. */
+static BM_RESULT load(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made, bool *loaded)
 {
     const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
 
     *loaded = false;
     if (filed_type(e) != type || !bm_tpm_kind_equal(&kind, &e->file_kind))
         return bm_ok();
-    BM_TRY(bm_tpm_ik_load(tpm, &kind, bm_buf_view(&e->file_public), bm_buf_view(&e->file_private), made, loaded));
+    BM_TRY(bm_tpm_ik_load(&e->tpm, &kind, bm_buf_view(&e->file_public), bm_buf_view(&e->file_private), made, loaded));
     if (*loaded)
         return is_usable(e, made, loaded);
-    bm_steps_note("the identity key of %s cannot be loaded any more: the TPM was cleared, or is another one. A new key takes its place",
+    bm_steps_note("the identity key of %s cannot be loaded any more: the TPM was cleared, or is another one. A new key takes its place "
+                  "when there is a certificate for it",
                   e->options->state);
     return bm_ok();
 }
 
-/* The key of device.key, or else a new one, whose file is written before it is persistent. */
-static BM_RESULT load_or_create(bm_enrolment *e, bm_key_type type, bool anew, bm_tpm_ik *made)
+/* The first key of a directory, whose file is written before it is persistent. */
+static BM_RESULT create(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made)
 {
     const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
-    bool loaded = false;
 
-    if (!anew)
-        BM_TRY(load(e, &e->tpm, type, made, &loaded));
-    if (loaded)
-        return bm_ok();
     BM_TRY(bm_tpm_ik_create(&e->tpm, type, &kind, made));
     BM_TRY(bm_key_file_put(&pem, &kind, bm_buf_view(&made->public_area), bm_buf_view(&made->private_area)));
     BM_TRY(bm_identity_swap_forget_key(&e->identity));
@@ -148,6 +146,17 @@ BM_RESULT bm_enrolment_keys_put_down(bm_enrolment *e, bm_tpm_ik *made)
     return bm_ok();
 }
 
+/* Has the directory a certificate, or a file of a key, which may be damaged? */
+static BM_RESULT holds_any(const bm_enrolment *e, bool *any)
+{
+    BM_AUTO_BUF file = BM_BUF_EMPTY;
+    bool found;
+
+    BM_TRY(bm_identity_read(&e->identity, "device.key", &file, &found));
+    *any = found || e->state.key.type != BM_KEY_NONE;
+    return bm_ok();
+}
+
 bool bm_enrolment_keys_are_wanted(const bm_enrolment *e)
 {
     const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
@@ -155,6 +164,24 @@ bool bm_enrolment_keys_are_wanted(const bm_enrolment *e)
     if (e->options->key != BM_KEY_NONE && e->options->key != e->ik.key.type)
         return false;
     return e->file_public.size == 0 || bm_tpm_kind_equal(&kind, &e->file_kind);
+}
+
+/* Puts down the key of device.key (`made`) or, where nothing is lost by that, a first one; or begins a replacement, which ends when the server has a certificate for it. */
+static BM_RESULT put_or_stage(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made)
+{
+    bool loaded = made->key.type != BM_KEY_NONE;
+    bool any = true;
+
+    if (!loaded)
+        BM_TRY(holds_any(e, &any));
+    if (e->ik.key.type != BM_KEY_NONE || (!loaded && any))
+        return bm_replacement_begin(e, type, made);
+    if (!loaded)
+        BM_TRY(create(e, type, made));
+    BM_TRY(bm_enrolment_keys_put_down(e, made));
+    e->ik = *made;
+    *made = (bm_tpm_ik){0};
+    return bm_ok();
 }
 
 /*
@@ -167,6 +194,7 @@ static BM_RESULT settle_ik(bm_enrolment *e, bm_key_type type)
     bm_key_type there = e->in_file ? filed_type(e) : e->ik.key.type;
     bool good = there == type && (e->in_file || is_of_directory(e)) && bm_enrolment_keys_are_wanted(e);
     bool usable = true;
+    bool loaded = false;
 
     if (good && !e->in_file) {
         BM_TRY(is_usable(e, &e->ik, &usable));
@@ -175,14 +203,11 @@ static BM_RESULT settle_ik(bm_enrolment *e, bm_key_type type)
     }
     if (!good)
         BM_TRY(may_replace(e, there, type));
-    BM_TRY(load_or_create(e, type, !usable, &made));
-    if (e->ik.key.type != BM_KEY_NONE)
-        BM_TRY(bm_tpm_object_evict(&e->ik.object));
-    BM_TRY(bm_enrolment_keys_put_down(e, &made));
-    bm_tpm_ik_fini(&e->ik);
-    e->ik = made;
-    made = (bm_tpm_ik){0};
-    return bm_ok();
+    if (usable)
+        BM_TRY(load(e, type, &made, &loaded));
+    if (!loaded)
+        bm_tpm_ik_fini(&made);
+    return put_or_stage(e, type, &made);
 }
 
 /*
@@ -203,6 +228,11 @@ static BM_RESULT find_ek(bm_enrolment *e)
         BM_TRY(bm_tpm_ek_find_known(&e->tpm, &e->indices, e->state.ek, &e->ek));
         if (e->ek.row != NULL)
             return bm_ok();
+        if (!e->options->renew)
+            return bm_failf(BM_E_EK_MISMATCH,
+                            "this TPM does not have the EK to which the identity in %s is bound: it is another TPM, or was given a new seed. Give the right "
+                            "--tcti or --state, or replace the identity on purpose with 'birthmark enroll --renew'",
+                            e->options->state);
         bm_steps_note("the EK to which the identity in %s is bound is not in this TPM: it is another one, or was given a new seed",
                       e->options->state);
         e->bound = false;
@@ -241,6 +271,7 @@ BM_RESULT bm_enrolment_keys_make(bm_enrolment *e)
     BM_TRY(bm_enrolment_keys_check_kind(e));
     if (there != BM_KEY_NONE && there == type && e->options->renew && !is_of_directory(e))
         bm_steps_note("the identity key at 0x%08x does not belong to %s: it is replaced", e->handle, e->options->state);
+    BM_TRY(bm_renew_key_drop_left(e, false));
     BM_TRY(settle_ik(e, type));
     bm_enrolment_place(e, place);
     bm_steps_end(&e->steps, "EK %s (%s%s), identity key %s at %s", e->ek.row->label, bm_pubkey_type_name(e->ek.key.type),

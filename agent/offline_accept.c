@@ -3,6 +3,7 @@
 #include "agent/offline.h"
 #include "agent/offline_files.h"
 #include "agent/offline_state.h"
+#include "agent/replacement.h"
 #include "agent/tpm_session.h"
 #include "tpm/public.h"
 
@@ -89,23 +90,34 @@ static bool has_key(const acceptance *a, bm_bytes public_area)
     return bm_bytes_equal(public_area, bm_buf_view(&a->pending.parsed.ik_public));
 }
 
+/* Has the key of the request ready: the directory's, or the one that is to take its place. */
+static BM_RESULT take_key(const acceptance *a, bm_enrolment *e)
+{
+    char place[BM_ENROLMENT_PLACE];
+    bool found;
+
+    bm_enrolment_place(e, place);
+    if (has_key(a, bm_buf_view(e->in_file ? &e->file_public : &e->ik.public_area)))
+        return bm_enrolment_keys_make(e);
+    BM_TRY(bm_replacement_resume(e, bm_buf_view(&a->pending.parsed.ik_public), &found));
+    if (!found)
+        return bm_failf(BM_E_TPM_HANDLE_TAKEN,
+                        "the key of the request is not at %s any more: this is another TPM, or it was cleared; begin again with 'birthmark request'", place);
+    return bm_ok();
+}
+
 /* Opens directory and TPM, where everything must still be what the request was made from. */
 static BM_RESULT prepare(acceptance *a, bm_enrolment *e)
 {
     BM_AUTO(bm_offline_state_fini) bm_offline_state now = {0};
-    char place[BM_ENROLMENT_PLACE];
     bm_result made;
 
     BM_TRY(bm_enrolment_prepare(e));
-    bm_enrolment_place(e, place);
     BM_TRY(bm_offline_state_read(&e->identity, &now));
     BM_CHECK(bm_bytes_equal(bm_buf_view(&now.request), bm_buf_view(&a->pending.request)) &&
                  bm_bytes_equal(bm_buf_view(&now.answer), bm_buf_view(&a->pending.answer)),
              BM_E_IO, "another birthmark has just worked on this request: run it again");
-    if (!has_key(a, bm_buf_view(e->in_file ? &e->file_public : &e->ik.public_area)))
-        return bm_failf(BM_E_TPM_HANDLE_TAKEN,
-                        "the key of the request is not at %s any more: this is another TPM, or it was cleared; begin again with 'birthmark request'", place);
-    made = bm_enrolment_keys_make(e);
+    made = take_key(a, e);
     if (made.code == BM_E_EK_MISMATCH)
         return bm_fail(BM_E_EK_MISMATCH, "this TPM does not have the EK of the request: it is another TPM, or was given a new seed; begin again "
                                          "with 'birthmark request'");

@@ -90,7 +90,6 @@ static BM_RESULT read_record(renewal *r)
     BM_TRY(bm_renewal_load(&r->identity, &r->record));
     BM_TRY(bm_renewal_override(&r->record, r->given));
     r->wanted = *r->given;
-    r->wanted.renew = true;
     bm_renewal_use(&r->record, &r->wanted);
     /* A pipe is given and not recorded. */
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
@@ -170,20 +169,6 @@ static BM_RESULT reach(const renewal *r, bm_enrolment *e)
     return result.code == BM_E_SERVER_REPLY ? bm_ok() : result;
 }
 
-/*
- * Removes what earlier runs left. With the same key that can wait (the owner's value may be missing for it); with a new one not, since there is room for one
- * old identity.
- */
-static BM_RESULT drop_left(bm_enrolment *e, bool wants_new)
-{
-    bm_result result = bm_renew_key_drop(e);
-
-    if (result.code != BM_E_TPM_AUTH || wants_new)
-        return result;
-    bm_steps_note("the key that an earlier renewal left in the TPM is still there: %s", result.detail != NULL ? result.detail : bm_code_advice(result.code));
-    return bm_ok();
-}
-
 /* The key for the next certificate: the one that is there, unless another is wanted, or it is gone. */
 static BM_RESULT settle_key(const renewal *r, bm_enrolment *e, bm_identity *next)
 {
@@ -196,7 +181,7 @@ static BM_RESULT settle_key(const renewal *r, bm_enrolment *e, bm_identity *next
     BM_TRY(bm_enrolment_keys_check_kind(e));
     if (!wants_new || !r->given->now)
         BM_TRY(bm_renew_key_check_registers(e));
-    BM_TRY(drop_left(e, wants_new));
+    BM_TRY(bm_renew_key_drop_left(e, wants_new));
     if (!wants_new) {
         BM_TRY(bm_renew_key_keep(e, &kept));
         if (!kept)

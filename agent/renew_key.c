@@ -53,7 +53,36 @@ BM_RESULT bm_renew_key_keep(bm_enrolment *e, bool *kept)
     return bm_ok();
 }
 
-/* The key that an earlier run made for the next identity, unless it is of another type, or of another TPM. */
+/* Does the key sign with the value that is known? It was made by another run, which may have been given another one. BM_E_TPM_AUTH: no. BM_E_TPM... */
+static BM_RESULT check_value(bm_tpm_ik *ik)
+{
+    BM_AUTO_BUF signature = BM_BUF_EMPTY;
+    uint8_t message[BM_SHA256_SIZE];
+    bm_hash_alg alg = bm_pkey_sig_hash(bm_pkey_default_sig(ik->key.type));
+    bm_digest digest;
+
+    if (!ik->kind.has_auth)
+        return bm_ok();
+    BM_TRY(bm_random(message, sizeof(message)));
+    BM_TRY(bm_hash(alg, BM_BYTES_ARRAY(message), &digest));
+    return bm_tpm_ik_sign(ik, alg, bm_hash_view(&digest), &signature);
+}
+
+/* Loads it from its areas; one that another value belongs to is not loaded. */
+static BM_RESULT load_with_value(bm_enrolment *e, const bm_tpm_kind *kind, bm_bytes public_area, bm_bytes private_area, bm_tpm_ik *made, bool *loaded)
+{
+    bm_result result = bm_tpm_ik_load(&e->tpm, kind, public_area, private_area, made, loaded);
+
+    if (result.code == BM_OK && *loaded)
+        result = check_value(made);
+    if (result.code != BM_E_TPM_AUTH || !kind->has_auth)
+        return result;
+    bm_tpm_ik_fini(made);
+    *loaded = false;
+    return bm_ok();
+}
+
+/* The key that an earlier run made for the next identity, unless it is of another type, or of another TPM, or has another value. */
 static BM_RESULT load_made(bm_enrolment *e, bm_key_type type, const bm_identity *next, bm_tpm_ik *made, bool *loaded)
 {
     const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
@@ -66,7 +95,7 @@ static BM_RESULT load_made(bm_enrolment *e, bm_key_type type, const bm_identity 
     BM_TRY(bm_key_file_read(next, &filed, &public_area, &private_area));
     if (bm_tpm_ik_type_of(bm_buf_view(&public_area)) != type || !bm_tpm_kind_equal(&kind, &filed))
         return bm_ok();
-    BM_TRY(bm_tpm_ik_load(&e->tpm, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area), made, loaded));
+    BM_TRY(load_with_value(e, &kind, bm_buf_view(&public_area), bm_buf_view(&private_area), made, loaded));
     if (*loaded)
         BM_TRY(bm_tpm_use_holds(made, &holds));
     if (*loaded && (!holds || bm_pubkey_equal(&made->key, &e->state.key))) {
@@ -170,4 +199,14 @@ BM_RESULT bm_renew_key_drop(bm_enrolment *e)
         return bm_ok();
     BM_TRY(evict_key_of(e, &next));
     return bm_identity_swap_forget_next(&e->identity);
+}
+
+BM_RESULT bm_renew_key_drop_left(bm_enrolment *e, bool wants_new)
+{
+    bm_result result = bm_renew_key_drop(e);
+
+    if (result.code != BM_E_TPM_AUTH || wants_new)
+        return result;
+    bm_steps_note("the key that an earlier run left in the TPM is still there: %s", result.detail != NULL ? result.detail : bm_code_advice(result.code));
+    return bm_ok();
 }

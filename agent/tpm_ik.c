@@ -217,9 +217,9 @@ static BM_RESULT load_child(bm_tpm_context *context, bm_tpm_ik *ik, bool *loaded
     in.size = (UINT16)wrapped.size;
     BM_TRY(create_parent(context, &parent));
     result = load_under(&parent, &in, ik, &rc);
-    /* Every format-one code of TPM2_Load is about the two areas: they are another TPM's, or from before a TPM2_Clear. */
+    /* The one code that says that another parent wrapped it: another TPM's, or the one before a TPM2_Clear (Part 3, 12.2.2). */
     *loaded = result.code == BM_OK;
-    if (result.code == BM_E_TPM && (bm_tpm_context_code(rc) & TPM2_RC_FMT1) != 0)
+    if (bm_tpm_context_format_one(rc) == TPM2_RC_INTEGRITY)
         return bm_ok();
     return result;
 }

@@ -73,7 +73,7 @@ for parent in owner endorsement; do
     refused 2 "$id" 1 'value of --key-auth is not the one.*tried once' --renew "${wrong[@]}"
     tpm2_getcap properties-variable >"$LAB/properties"
     grep -q 'LOCKOUT_COUNTER: 0x0' "$LAB/properties" || lab_die "the failure was counted"
-    lab_fails tpm2_sign -Q -c 0x81020000 -g sha256 -o "$LAB/signature" "$LAB/word"
+    lab_fails tpm2_sign -Q -c "$(ik_handle)" -g sha256 -o "$LAB/signature" "$LAB/word"
 
     lab_say "the tunnel has it, or says what is missing; a wrong one is tried once"
     ik_tunnelled "$id" "${auth[@]}"
@@ -91,7 +91,7 @@ for parent in owner endorsement; do
     lab_stop tunnel-t
     lab_tpm_clean one
     if [[ $parent == owner ]]; then
-        tpm2_evictcontrol -Q -C o -c 0x81020000 >/dev/null
+        tpm2_evictcontrol -Q -C o -c "$(ik_handle)" >/dev/null
     fi
 done
 
@@ -146,7 +146,7 @@ for parent in owner endorsement; do
     ik_look doctor "$id" '^ok +key-policy '
 
     lab_say "the empty value is no way round it, and openssl, which knows no policy, is not let in"
-    lab_fails tpm2_sign -Q -c 0x81020000 -g sha256 -o "$LAB/signature" "$LAB/word"
+    lab_fails tpm2_sign -Q -c "$(ik_handle)" -g sha256 -o "$LAB/signature" "$LAB/word"
     lab_s_client "$LAB/nginx.sock" one "$id" >"$LAB/tls.log" || true
     ! grep -q '^Hello' "$LAB/tls.log" || lab_die "openssl used the key"
     tpm2_flushcontext -t

@@ -65,7 +65,7 @@ lab_identity_good "$id" one one
 lab_say "a directory of another TPM: its primary is not made here, and a line says so"
 lab_tpm two --ek L-2
 lab_use_tpm one
-ik_enroll "$LAB/id-moved" --parent endorsement --handle 0x81020002
+ik_enroll "$LAB/id-moved" --parent endorsement --handle 0x81020009
 lab_enroll two one SN2 --state "$LAB/id-moved" --renew
 ik_says 'cannot be loaded any more: the TPM was cleared, or is another one'
 lab_identity_good "$LAB/id-moved" one two

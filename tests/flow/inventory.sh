@@ -51,7 +51,7 @@ lab_said 'certificate'
 lab_say "another serial than the row's is refused, and a stranger whatever he says"
 lab_fails lab_enroll one one INV-2 --profile listed --key ecc256 --renew --state "$LAB/id-INV-1"
 lab_said 'identity-mismatch|another identity'
-lab_fails lab_enroll stranger one INV-1 --profile listed
+lab_fails lab_enroll stranger one INV-1 --profile listed --state "$LAB/id-INV-1c"
 lab_said 'inventory'
 lab_fails lab_enroll stranger one INV-1 --state "$LAB/id-INV-1b" --handle 0x81020005
 lab_said 'identity-taken|Another TPM'

@@ -7,9 +7,14 @@ lab_server one
 lab_tpm one --ek L-2
 id=$LAB/id-SN1
 
-# name [HANDLE]: the Name of the key at a handle.
+# handle: that of the identity.
+handle() {
+    sed -n 's/^handle://p' "$id/key.uri"
+}
+
+# name [HANDLE]: the Name of the key at a handle, by default the identity's.
 name() {
-    tpm2_readpublic -c "${1:-0x81020000}" | sed -n 's/^name: //p'
+    tpm2_readpublic -c "${1:-$(handle)}" | sed -n 's/^name: //p'
 }
 
 lab_say "the key at the handle is kept at renewal, also when its file was removed"
@@ -34,20 +39,22 @@ openssl x509 -in "$id/device.crt" -noout -text | grep -qF 'NIST CURVE: P-384' ||
 
 lab_say "the handle was emptied: the key of device.key takes its place"
 first=$(name)
-tpm2_evictcontrol -Q -C o -c 0x81020000 >/dev/null
+tpm2_evictcontrol -Q -C o -c "$(handle)" >/dev/null
 lab_enroll one one SN1
 lab_identity_good "$id" one one
 [[ $(name) == "$first" ]] || lab_die "another key"
 
 lab_say "another state directory does not take the key away"
 first=$(name)
-lab_fails lab_enroll one one SN1 --state "$LAB/id-other"
+lab_fails lab_enroll one one SN1 --state "$LAB/id-other" --handle "$(handle)"
 lab_said 'knows nothing of.*--handle'
 [[ $(name) == "$first" ]] || lab_die "another key"
 
 lab_say "the state directory was lost: with --renew a new key takes the place of the old"
+place=$(handle)
 rm -r "$id"
-lab_enroll one one SN1 --renew
+lab_enroll one one SN1 --renew --handle "$place"
+[[ $(tpm2_getcap handles-persistent) == "- $(handle)" ]] || lab_die "the old one is there as well"
 lab_identity_good "$id" one one
 [[ $(name) != "$first" ]] || lab_die "the same key"
 
@@ -76,8 +83,9 @@ for i in 1 2 3; do
         -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'
 done
 [[ $(tpm2_getcap handles-transient | grep -c 0x8) == 3 ]]
+place=$(handle)
 rm -r "$id"
-lab_enroll one one SN1 --key ecc256 --renew
+lab_enroll one one SN1 --key ecc256 --renew --handle "$place"
 lab_identity_good "$id" one one
 lab_tpm_clean one
 

@@ -66,7 +66,7 @@ for key in ecc256 rsa2048; do
     says '^issued=0$'
     lab_identity_good "$LAB/$key" one one
     user "$key" status
-    says "^enrolled=1 complete=1 serial=SN-one key=$key handle=0x81020000 subject=.*SN-one.* ek=[0-9a-f]{64} renewable=1$"
+    says "^enrolled=1 complete=1 serial=SN-one key=$key handle=$(sed -n 's/^handle://p' "$LAB/$key/key.uri") subject=.*SN-one.* ek=[0-9a-f]{64} renewable=1$"
     lab_say "the key alone signs messages, whole and in pieces, digests, and a request; what is no digest it does not"
     user "$key" sign "$LAB/$key/device.crt"
     says "^bits=(256|2048) message=1 pieces=1 pss=$([[ $key == ecc* ]] && echo 0 || echo 1) digest=1 short=0 request=1$"
@@ -109,6 +109,10 @@ says '^SN-one TLSv1.3 full$' 1
 lab_tpm_clean one
 
 lab_say "a directory whose key is no longer in the TPM: the first one's was replaced"
+user ecc256 get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
+fails 2 tpm-handle-taken "there is no key at the TPM's handle 0x81020000"
+user other enroll "${LAB_URL[one]}" "$ca" SN-one ecc256
+says '^issued=1$'
 user ecc256 get "$LAB/far.crt" "${LAB_PORT[new]}" 1.3 1
 fails 2 tpm-handle-taken "is not that of device.crt"
 

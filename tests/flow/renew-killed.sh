@@ -1,8 +1,9 @@
 #!/bin/bash
-# renew-killed.sh: kill -9 of a renewal with a new key, before each of its TPM commands and before each change to a file. Whatever the moment, the directory
+# renew-killed.sh [enroll]: kill -9 of a renewal with a new key, or of an enrolment that replaces the key, before each of its TPM commands and before each change to a file. Whatever the moment, the directory
 # holds one whole identity at once: certificate, key file and handle are of one key, and that key is in the TPM. The next run, which has nothing else to
 # do, or the one after it leaves nothing in the TPM but that key. KILL_EVERY=N: every N-th moment.
 . "$(dirname "$0")/../lab/lab.sh"
+what=${1:-renew}
 every=${KILL_EVERY:-11}
 lab_begin
 lab_ca one
@@ -24,11 +25,14 @@ end() {
     rm -rf "$LAB/tpm-t"
 }
 
-# renew_at N [options]: killed before its N-th change.
-renew_at() {
+# change_at N: the change of the key, killed before its N-th change of a file or command to the TPM.
+change_at() {
     local rc=0
-    env ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" "$KILL_AT" "$1" "$LAB/count" "$BIRTHMARK" renew --tcti "$(lab_tcti t)" --state "$id" "${@:2}" \
-        >"$LAB/out" 2>&1 || rc=$?
+    case $what in
+    renew) AGENT=("$BIRTHMARK" renew --tcti "$(lab_tcti t)" --state "$id" --now --new-key) ;;
+    enroll) lab_agent t one SN1 --renew --pcrs sha256:16 ;;
+    esac
+    env ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" "$KILL_AT" "$1" "$LAB/count" "${AGENT[@]}" >"$LAB/out" 2>&1 || rc=$?
     return "$rc"
 }
 
@@ -48,9 +52,9 @@ run() {
     "$BIRTHMARK" renew --tcti "$(lab_tcti t)" --state "$id" "$@" >"$LAB/out" 2>&1 || { cat "$LAB/out" >&2; lab_die "the next run fails"; }
 }
 
-lab_say "the changes of a renewal with a new key"
+lab_say "the changes of a run with a new key: $what"
 begin
-renew_at 0 --now --new-key || lab_die "$(cat "$LAB/out")"
+change_at 0 || lab_die "$(cat "$LAB/out")"
 count=$(cat "$LAB/count")
 whole
 echo "$count"
@@ -62,7 +66,7 @@ first=$(openssl x509 -in "$LAB/id-base/device.crt" -noout -serial)
 for ((n = 1; n <= count; n += every)); do
     begin
     rc=0
-    renew_at "$n" --now --new-key || rc=$?
+    change_at "$n" || rc=$?
     ((rc == 137)) || lab_die "it was not killed at $n: $rc"
     # What it had loaded fills the few slots of a TPM without a resource manager; its sessions are left for the next run to find.
     lab_use_tpm t
@@ -85,9 +89,10 @@ done
 echo "$old times the old identity, $new times the new one"
 ((old > 5 && new > 2)) || lab_die "the kills did not fall on both sides of the change"
 
+[[ $what == renew ]] || exit 0
 lab_say "a renewal with a new key whose run was killed when the certificate was there goes on with the key that it had made"
 begin
-renew_at $((count / 2)) --now --new-key && lab_die "it was not killed"
+change_at $((count / 2)) && lab_die "it was not killed"
 made=$(sha256sum <"$id/.next/device.key")
 run --now --new-key
 [[ $(sha256sum <"$id/device.key") == "$made" ]] || lab_die "another key was made"

@@ -58,14 +58,14 @@ lab_no_half() {
     done
 }
 
-# lab_next_run TPM SERVER SERIAL [options]: a run without faults succeeds, and leaves nothing in the TPM but keys that are
-# persistent at 0x81020000 and nowhere else.
+# lab_next_run TPM SERVER SERIAL [options]: a run without faults succeeds, and leaves nothing in the TPM but the key that key.uri
+# names.
 lab_next_run() {
     lab_agent "$@"
     "${AGENT[@]}" >"$LAB/enroll.out" 2>&1 || { cat "$LAB/enroll.out" >&2; lab_die "the next run fails too"; }
     lab_identity_good "$LAB/id-$3" "${LAB_CA_OF[$2]}" "$1"
     lab_tpm_clean "$1"
-    [[ $(tpm2_getcap handles-persistent) == '- 0x81020000' ]] || lab_die "a key is persistent that nobody uses"
+    [[ $(tpm2_getcap handles-persistent) == "- $(sed -n 's/^handle://p' "$LAB/id-$3/key.uri")" ]] || lab_die "a key is persistent that nobody uses"
 }
 
 lab_flaky_ready() {

@@ -11,9 +11,14 @@ ik_enroll() {
     lab_tpm_clean one
 }
 
-# ik_name [HANDLE]: the Name of the key at a handle.
+# ik_handle: that of the identity in $id.
+ik_handle() {
+    sed -n 's/^handle://p' "$id/key.uri"
+}
+
+# ik_name [HANDLE]: the Name of the key at a handle, by default that of the identity in $id.
 ik_name() {
-    tpm2_readpublic -c "${1:-0x81020000}" | sed -n 's/^name: //p'
+    tpm2_readpublic -c "${1:-$(ik_handle)}" | sed -n 's/^name: //p'
 }
 
 # ik_persistent: the handles that are in use.
