@@ -13,6 +13,12 @@ static bm_key_type filed_type(const bm_enrolment *e)
     return bm_tpm_ik_type_of(bm_buf_view(&e->file_public));
 }
 
+/* The type of the key that is there: at the handle, or in device.key where it is there alone. */
+static bm_key_type type_there(const bm_enrolment *e)
+{
+    return e->in_file ? filed_type(e) : e->ik.key.type;
+}
+
 bm_key_type bm_enrolment_keys_type(const bm_enrolment *e)
 {
     bm_key_type filed = filed_type(e);
@@ -161,7 +167,7 @@ bool bm_enrolment_keys_are_wanted(const bm_enrolment *e)
 {
     const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
 
-    if (e->options->key != BM_KEY_NONE && e->options->key != e->ik.key.type)
+    if (e->options->key != BM_KEY_NONE && e->options->key != type_there(e))
         return false;
     return e->file_public.size == 0 || bm_tpm_kind_equal(&kind, &e->file_kind);
 }
@@ -191,7 +197,7 @@ static BM_RESULT put_or_stage(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made
 static BM_RESULT settle_ik(bm_enrolment *e, bm_key_type type)
 {
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik made = {0};
-    bm_key_type there = e->in_file ? filed_type(e) : e->ik.key.type;
+    bm_key_type there = type_there(e);
     bool good = there == type && (e->in_file || is_of_directory(e)) && bm_enrolment_keys_are_wanted(e);
     bool usable = true;
     bool loaded = false;

@@ -81,6 +81,17 @@ ik_enroll "$file" --key ecc256 --persist never
 crt=$(sha256sum "$file/device.crt")
 lab_enroll one nobody SN1 --state "$file"
 ik_says 'for the key at .*id-file/device.key: nothing to do'
+
+lab_say "the very command that made it finds nothing to do, and another --key is told what is there"
+lab_enroll one nobody SN1 --state "$file" --key ecc256 --persist never
+ik_says 'for the key at .*id-file/device.key: nothing to do'
+[[ $(sha256sum "$file/device.crt") == "$crt" ]] || lab_die "another certificate"
+lab_fails lab_enroll one nobody SN1 --state "$file" --key ecc384 --persist never
+lab_said 'id-file has an identity key of type ecc256: choose another --state, or replace it with --renew'
+"$BIRTHMARK" request --tcti "$(lab_tcti one)" --serial SN1 --state "$file" --key ecc256 --persist never --out "$LAB/none" >"$LAB/look"
+grep -q 'nothing to do' "$LAB/look" || lab_die "$(cat "$LAB/look")"
+
+lab_say "and it is renewed in its file"
 ik_enroll "$file" --renew
 [[ $(sha256sum "$file/device.crt") != "$crt" ]] || lab_die "the same certificate"
 [[ -z $(ik_persistent) ]] || lab_die "a key is persistent"
