@@ -8,6 +8,7 @@
 #include "agent/report.h"
 #include "agent/show.h"
 #include "agent/tunnel.h"
+#include "crypto/startup.h"
 #include "program/interrupt.h"
 
 #include <stdio.h>
@@ -113,8 +114,10 @@ int main(int argc, char **argv)
 {
     bm_options options = {.command = BM_COMMAND_HELP};
     unsigned problems = 0;
-    bm_result result = bm_options_parse(argc, argv, getenv("BIRTHMARK_TCTI"), &options);
+    bm_result result;
 
+    bm_startup_unconfigured();
+    result = bm_options_parse(argc, argv, getenv("BIRTHMARK_TCTI"), &options);
     /* The TSS writes several lines to stderr for each error, which we say in one: whoever wants them sets TSS2_LOG. */
     (void)setenv("TSS2_LOG", "all+NONE", 0);
     if (result.code == BM_OK)

@@ -3,6 +3,7 @@
 #include "api/abi.h"
 #include "api/failure.h"
 #include "api/handle.h"
+#include "api/openssl.h"
 #include "base/text.h"
 
 #include <openssl/x509.h>
@@ -57,8 +58,12 @@ birthmark_code birthmark_open(const birthmark_options *options, birthmark **iden
 
 void birthmark_close(birthmark *identity)
 {
+    BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
+
     if (identity == NULL)
         return;
+    /* Without memory for it nothing was opened in it either. */
+    bm_result_ignore(bm_openssl_enter(&stay));
     bm_tls_signer_close(&identity->signer);
     while (identity->keys != NULL) {
         bm_handle_key *key = identity->keys;
@@ -95,11 +100,13 @@ static void take_state(const bm_identity_state *state, birthmark_status *status)
 
 static BM_RESULT look(birthmark *identity, birthmark_status *status)
 {
+    BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
     BM_AUTO(bm_identity_close) bm_identity directory = BM_IDENTITY_CLOSED;
     BM_AUTO(bm_tls_files_fini) bm_tls_files files = {.handle = 0};
     birthmark_status found = {.size = sizeof(found)};
     bm_identity_state state;
 
+    BM_TRY(bm_openssl_enter(&stay));
     BM_TRY(bm_handle_check(identity));
     BM_TRY(bm_identity_open_to_read(identity->state, &directory));
     BM_TRY(bm_identity_look(&directory, &state));

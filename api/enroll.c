@@ -6,6 +6,7 @@
 #include "api/abi.h"
 #include "api/failure.h"
 #include "api/handle.h"
+#include "api/openssl.h"
 #include "api/pipe.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 typedef struct {
     birthmark_progress_function tell;
     void *context;
+    const bm_openssl *stay; /* outside of which it runs */
     atomic_bool stop;
 } progress;
 
@@ -45,8 +47,14 @@ static void tell(void *context, const bm_sink_event *event)
     progress *self = context;
     birthmark_progress told = {.size = sizeof(told), .step = event->step, .steps = event->steps, .ms = event->ms, .text = event->text};
 
-    if (event_of(event->kind, &told.event) && self->tell(self->context, &told) != 0)
+    OSSL_LIB_CTX *inside;
+
+    if (!event_of(event->kind, &told.event))
+        return;
+    inside = bm_openssl_go_out(self->stay);
+    if (self->tell(self->context, &told) != 0)
         self->stop = true;
+    bm_openssl_go_in(inside);
 }
 
 static bool stops(void *context)
@@ -111,12 +119,14 @@ static bm_result carry_out(const bm_options *options, progress *told, bm_enroll_
 
 static BM_RESULT enroll(birthmark *identity, const birthmark_enroll_options *options, int *issued)
 {
+    BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
     birthmark_enroll_options given;
     bm_options taken;
     bm_enroll_outcome outcome;
-    progress told = {.tell = NULL};
+    progress told = {.stay = &stay};
     bm_result result;
 
+    BM_TRY(bm_openssl_enter(&stay));
     BM_TRY(bm_handle_check(identity));
     BM_TRY(bm_abi_take(options, &given, sizeof(given)));
     BM_TRY(take_options(identity, &given, &taken));

@@ -3,6 +3,7 @@
 #include "api/abi.h"
 #include "api/failure.h"
 #include "api/handle.h"
+#include "api/openssl.h"
 #include "api/pipe.h"
 
 #include <openssl/err.h>
@@ -22,10 +23,12 @@ static _Thread_local struct {
 
 static BM_RESULT sign_wish(bm_handle_key *key, const bm_tls_wish *wish, bm_buf *signature)
 {
+    BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
     birthmark *identity = key->owner;
     bm_pipe pipe;
     bm_result result;
 
+    BM_TRY(bm_openssl_enter(&stay));
     BM_TRY(bm_handle_check(identity));
     bm_handle_lock(identity);
     bm_pipe_hold(&pipe);
@@ -140,8 +143,10 @@ static BM_RESULT load_locked(birthmark *identity, loaded *self)
 
 static BM_RESULT get_pkey(birthmark *identity, EVP_PKEY **key, OSSL_LIB_CTX **library)
 {
+    BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
     BM_AUTO(loaded_fini) loaded self = {.leaf = NULL};
 
+    BM_TRY(bm_openssl_enter(&stay));
     BM_TRY(bm_handle_check(identity));
     BM_CHECK(key != NULL, BM_E_USAGE, "there is no place for the key");
     BM_TRY(load_locked(identity, &self));
@@ -198,12 +203,14 @@ static BM_RESULT fill(birthmark *identity, const birthmark_tls_options *options,
 
 static BM_RESULT get_ssl_ctx(birthmark *identity, const birthmark_tls_options *options, SSL_CTX **ctx)
 {
+    BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
     BM_AUTO(loaded_fini) loaded self = {.leaf = NULL};
     BM_AUTO_BUF ca = BM_BUF_EMPTY;
     birthmark_tls_options o;
     SSL_CTX *made;
     bm_result result;
 
+    BM_TRY(bm_openssl_enter(&stay));
     BM_TRY(bm_handle_check(identity));
     BM_TRY(bm_abi_take(options, &o, sizeof(o)));
     BM_CHECK(ctx != NULL, BM_E_USAGE, "there is no place for the SSL_CTX");

@@ -1,4 +1,5 @@
 #include "crypto/memory.h"
+#include "crypto/startup.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
     bm_result result;
 
     bm_memory_watch();
+    bm_startup_unconfigured();
     result = bm_ctl_options_parse(argc, argv, commands, COMMAND_COUNT, &ctl, &command);
     if (result.code != BM_OK)
         return report(result);

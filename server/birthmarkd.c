@@ -1,6 +1,7 @@
 /* birthmarkd: the command line. See birthmarkd(8). */
 #include "base/text.h"
 #include "crypto/memory.h"
+#include "crypto/startup.h"
 #include "program/sanitized.h"
 #include "server/monitor.h"
 #include "server/process.h"
@@ -139,6 +140,7 @@ int main(int argc, char **argv)
     bm_result result;
 
     bm_memory_watch();
+    bm_startup_unconfigured();
     if (argc > 1 && strcmp(argv[1], "-x") == 0)
         return run_process(argc - 2, argv + 2);
     result = parse(argc, argv, &options, &done);

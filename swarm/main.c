@@ -1,3 +1,4 @@
+#include "crypto/startup.h"
 #include "swarm/commands.h"
 #include "swarm/exit.h"
 
@@ -19,9 +20,11 @@ static BM_RESULT run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    bm_result result = run(argc, argv);
     BM_AUTO_BUF sentence = BM_BUF_EMPTY;
+    bm_result result;
 
+    bm_startup_unconfigured();
+    result = run(argc, argv);
     if (result.code == BM_OK)
         return fflush(stdout) == 0 ? BM_SWARM_EXIT_OK : BM_SWARM_EXIT_FILES;
     (void)fflush(stdout);

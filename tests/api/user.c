@@ -66,10 +66,21 @@ static int status(birthmark *identity)
     return 0;
 }
 
+/* OpenSSL's default library context of this thread. */
+static OSSL_LIB_CTX *default_of_thread(void)
+{
+    return OSSL_LIB_CTX_set0_default(NULL);
+}
+
 static int on_progress(void *context, const birthmark_progress *progress)
 {
     const int *stop = context;
 
+    /* It runs in the program's OpenSSL, and not in the library's. */
+    if (default_of_thread() != OSSL_LIB_CTX_get0_global_default()) {
+        printf("progress: another library context\n");
+        return 1;
+    }
     printf("event %d step %u/%u: %s\n", (int)progress->event, progress->step, progress->steps, progress->text);
     return *stop && progress->step == 3;
 }
@@ -391,6 +402,7 @@ static int is_untouched(const sigset_t *mask)
             same = same && sigaction(i, NULL, &action) == 0 && (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
     }
     same = same && sigpending(&now) == 0 && sigismember(&now, SIGTERM) == 1 && sigismember(&now, SIGPIPE) == 0;
+    same = same && default_of_thread() == OSSL_LIB_CTX_get0_global_default();
     return same && OSSL_PROVIDER_available(NULL, "birthmark") == 0 && OSSL_PROVIDER_available(NULL, "default") == 1;
 }
 
