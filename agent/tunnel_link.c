@@ -98,14 +98,21 @@ static void fail_link(bm_tunnel_link *link, const char *why)
     free_link(link);
 }
 
-static void on_flow_ended(void *context, const char *why)
+static void on_flow_cut(void *context, const char *why)
 {
     bm_tunnel_link *link = context;
 
-    if (why != NULL)
-        fail_link(link, why);
-    else
+    bm_tunnel_log_line(&link->links->log, "%s: %s", link->links->to, why);
+}
+
+static void on_flow_ended(void *context, bool well)
+{
+    bm_tunnel_link *link = context;
+
+    if (well)
         free_link(link);
+    else
+        fail_link(link, NULL);
 }
 
 static void on_flowed(void *context)
@@ -119,7 +126,8 @@ static void on_flowed(void *context)
 static void start_flow(bm_tunnel_link *link)
 {
     bm_tunnel_links *links = link->links;
-    const bm_tunnel_flow_events events = {.flowed = on_flowed, .ended = on_flow_ended, .context = link};
+    const bm_tunnel_flow_events events = {
+        .flowed = on_flowed, .cut = on_flow_cut, .ended = on_flow_ended, .context = link};
 
     event_free(link->remote_event);
     link->remote_event = NULL;
@@ -325,12 +333,23 @@ void bm_tunnel_links_take(bm_tunnel_links *links)
     bm_tunnel_links_begin(links);
 }
 
+/* The program still gets what came for it, and once more the time for that. */
+static void time_out_flow(bm_tunnel_link *link)
+{
+    if (bm_tunnel_flow_is_cut(link->flow)) {
+        fail_link(link, NULL);
+        return;
+    }
+    bm_tunnel_flow_cut(link->flow, "nothing was sent for the time of --idle, in either direction");
+    on_flowed(link);
+}
+
 static void time_out(bm_tunnel_link *link)
 {
     if (link->state == S_CONNECTING && link->address < link->links->addresses.count)
         connect_next(link, ETIMEDOUT);
     else if (link->state == S_FLOWING)
-        fail_link(link, "nothing was sent for the time of --idle, in either direction");
+        time_out_flow(link);
     else if (link->state == S_WAITING)
         fail_link(link, "no turn for a handshake came: the server or the TPM is too slow for so many connections");
     else
@@ -359,6 +378,7 @@ void bm_tunnel_links_free(bm_tunnel_links *links)
 
     for (bm_tunnel_link *link = links->first; link != NULL; link = next) {
         next = link->next;
-        free_link(link);
+        /* Cut off: it must not look like an end. */
+        fail_link(link, NULL);
     }
 }

@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -70,13 +72,19 @@ static int allow_sockets(scmp_filter_ctx filter)
     return rc;
 }
 
-/* send, and not sendto an address. Descriptors' flags may be looked at; not their owner, to whom the kernel would send signals. */
+/*
+ * send, and not sendto an address; and how much of it has not gone yet. Descriptors' flags may be looked at; not their
+ * owner, to whom the kernel would send signals.
+ */
 static int allow_the_rest(scmp_filter_ctx filter)
 {
     static const unsigned commands[] = {F_GETFD, F_SETFD, F_GETFL};
     const struct scmp_arg_cmp no_address = {.arg = 4, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp unsent = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SIOCOUTQ};
     int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, no_address);
 
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, unsent);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && rc == 0; i++) {
         const struct scmp_arg_cmp is_command = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = commands[i]};
 
