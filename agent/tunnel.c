@@ -324,11 +324,18 @@ static BM_RESULT load_first(tunnel *self)
 static BM_RESULT start_listening(tunnel *self)
 {
     const bm_options *options = self->options;
-    BM_AUTO_BUF place = BM_BUF_EMPTY;
 
     BM_CHECK(self->listener >= 0 || options->listens, BM_E_USAGE, "--listen is missing: give the place, say unix:/run/birthmark/tunnel.sock");
     if (self->listener < 0)
         BM_TRY(bm_tunnel_listen_at(&options->place, options->mode, &self->listener));
+    return bm_ok();
+}
+
+/* Whoever has read this may send connections and signals. */
+static BM_RESULT announce(tunnel *self)
+{
+    BM_AUTO_BUF place = BM_BUF_EMPTY;
+
     BM_TRY(bm_tunnel_listen_put_place(&place, self->listener));
     bm_tunnel_log_line(&self->links.log, "listening on %.*s, to %s", (int)place.size, (const char *)place.data, self->to);
     return bm_ok();
@@ -343,6 +350,8 @@ static BM_RESULT prepare(tunnel *self)
     if (server->is_address)
         self->links.addresses = (bm_tunnel_addresses){.address = {server->address}, .count = 1};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    /* The loop handles it. Before and afterwards there is nothing to load anew, and it must not end the tunnel. */
+    (void)sigaction(SIGHUP, &ignore, NULL);
     raise_limit(self);
     BM_TRY(bm_tunnel_sandbox_begin());
     /* First: where there is none after all, its number is another descriptor's later. */
@@ -356,7 +365,8 @@ static BM_RESULT prepare(tunnel *self)
     BM_TRY(make_events(self));
     /* The C library reads its file once, when a certificate's dates are first looked at. */
     tzset();
-    return bm_tunnel_sandbox_enter();
+    BM_TRY(bm_tunnel_sandbox_enter());
+    return announce(self);
 }
 
 static void finish(tunnel *self)

@@ -109,6 +109,42 @@ lab_wait 10 lab_gone "$pid" || lab_die "the tunnel waits for nobody"
 wait "$pid"
 unset 'LAB_PID[tunnel-stale]'
 
+lab_say "SIGHUP does not end it while it begins (its first line finds no room), nor while it ends (a helper does not)"
+mkfifo "$LAB/narrow"
+exec 8<>"$LAB/narrow"
+python3 -c 'import os, sys
+pipe = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
+try:
+    while True:
+        os.write(pipe, b"\n" * 512)
+except BlockingIOError:
+    pass' "$LAB/narrow"
+# The search for leaks at an end that is none of ours would start a process, which the sandbox does not let it do.
+ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 \
+    "${start[@]}" --state "$state" --listen "unix:$LAB/hup.sock" --ca "$LAB/far.crt" 2>"$LAB/narrow" &
+pid=$!
+LAB_PID[tunnel-hup]=$pid
+lab_wait 20 test -S "$LAB/hup.sock"
+kill -HUP "$pid"
+cat <&8 >"$LAB/tunnel-hup.log" &
+LAB_PID[cat]=$!
+lab_wait 20 lab_tunnel_ready "$pid" "$LAB/tunnel-hup.log"
+[[ $(lab_far who "unix:$LAB/hup.sock") == "SN-1 TLSv1.3 full" ]] || lab_die "SIGHUP ended it at its beginning"
+read -r signer clerk < <(pgrep -P "$pid" | tr '\n' ' '; echo)
+kill -STOP "$signer"
+kill -KILL "$clerk"
+lab_tunnel_says hup 'a helper of the tunnel has ended'
+for _ in {1..20}; do
+    kill -HUP "$pid"
+    lab_moment
+done
+kill -CONT "$signer"
+rc=0
+wait "$pid" || rc=$?
+unset 'LAB_PID[tunnel-hup]'
+((rc == 6)) || lab_die "ended with $rc, and not with 6"
+lab_stop cat
+
 lab_say "a flood of failures is not a flood of lines"
 for _ in 1 2 3; do
     lab_far who "${LAB_PLACE[none]}" 50 >"$LAB/said" 2>&1 || true
