@@ -66,7 +66,9 @@ lab_identity_good "$LAB/id-SN1" one one
 
 lab_say "what crashes leaves no core file, and is started again"
 back() {
-    [[ $(lab_processes one "$1" | wc -l) == "$2" ]] && ! lab_processes one "$1" | grep -qx "$3"
+    local pids
+    pids=$(lab_processes one "$1")
+    [[ $(grep -c . <<<"$pids") == "$2" ]] && ! grep -qx "$3" <<<"$pids"
 }
 for kind in keeper ledger server; do
     count=$(lab_processes one "$kind" | wc -l)
