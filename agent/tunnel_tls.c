@@ -18,6 +18,15 @@
 /* PKCS#1 v1.5 before PSS: TLS 1.2 takes either, and every TPM makes the first in the same way; TLS 1.3 passes over it. */
 #define ALGORITHMS "ECDSA+SHA256:ECDSA+SHA384:RSA+SHA256:RSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384"
 
+/*
+ * A session that a server lets us resume. OpenSSL knows when it was made, but the call that says so is another one in
+ * 3.5 than in 3.0.
+ */
+typedef struct {
+    SSL_SESSION *session;
+    time_t until;
+} kept_session;
+
 struct bm_tunnel_tls {
     unsigned uses;
     bm_tls_key_library library;
@@ -32,7 +41,7 @@ struct bm_tunnel_tls {
     char signing[BM_TUNNEL_WHY_SIZE]; /* what went wrong with the last signature; "": nothing */
     _Atomic bool pss_is_odd; /* the TPM's RSA-PSS is none that TLS takes */
     pthread_mutex_t lock; /* of what follows: sessions come in both threads */
-    SSL_SESSION *sessions[SESSIONS_MAX];
+    kept_session sessions[SESSIONS_MAX];
     size_t session_count;
 };
 
@@ -87,7 +96,7 @@ static int on_certificate_wanted(SSL *ssl, void *context)
 
 static void drop_oldest(bm_tunnel_tls *tls)
 {
-    SSL_SESSION_free(tls->sessions[0]);
+    SSL_SESSION_free(tls->sessions[0].session);
     tls->session_count--;
     for (size_t i = 0; i < tls->session_count; i++)
         tls->sessions[i] = tls->sessions[i + 1];
@@ -103,7 +112,8 @@ static int on_session(SSL *ssl, SSL_SESSION *ticket)
     (void)pthread_mutex_lock(&tls->lock);
     if (tls->session_count == SESSIONS_MAX)
         drop_oldest(tls);
-    tls->sessions[tls->session_count++] = ticket;
+    tls->sessions[tls->session_count++] =
+        (kept_session){.session = ticket, .until = time(NULL) + SSL_SESSION_get_timeout(ticket)};
     (void)pthread_mutex_unlock(&tls->lock);
     return 1;
 }
@@ -115,13 +125,12 @@ static SSL_SESSION *take_session(bm_tunnel_tls *tls)
 
     (void)pthread_mutex_lock(&tls->lock);
     while (taken == NULL && tls->session_count > 0) {
-        taken = tls->sessions[--tls->session_count];
-        tls->sessions[tls->session_count] = NULL;
-        if (SSL_SESSION_get_time(taken) + SSL_SESSION_get_timeout(taken) <= time(NULL)) {
+        taken = tls->sessions[--tls->session_count].session;
+        if (tls->sessions[tls->session_count].until <= time(NULL)) {
             SSL_SESSION_free(taken);
             taken = NULL;
         } else if (SSL_SESSION_get_protocol_version(taken) != TLS1_3_VERSION && SSL_SESSION_up_ref(taken) == 1) {
-            tls->sessions[tls->session_count++] = taken;
+            tls->session_count++; /* it stays where it was */
         }
     }
     (void)pthread_mutex_unlock(&tls->lock);
@@ -197,7 +206,7 @@ void bm_tunnel_tls_unref(bm_tunnel_tls *tls)
     if (tls == NULL || --tls->uses > 0)
         return;
     while (tls->session_count > 0)
-        SSL_SESSION_free(tls->sessions[--tls->session_count]);
+        SSL_SESSION_free(tls->sessions[--tls->session_count].session);
     SSL_CTX_free(tls->ctx);
     EVP_PKEY_free(tls->key);
     X509_free(tls->leaf);
