@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
@@ -113,10 +114,20 @@ static int fill(scmp_filter_ctx filter)
     return rc != 0 ? rc : allow_the_rest(filter);
 }
 
+/*
+ * One heap for all threads: when glibc makes that of another thread smaller for the first time, it opens a file
+ * (/proc/sys/vm/overcommit_memory), and for that the loop would be ended. The sanitizers have a heap of their own.
+ */
+static bool share_heap(void)
+{
+    return mallopt(M_ARENA_MAX, 1) == 1 || BM_SANITIZED;
+}
+
 BM_RESULT bm_tunnel_sandbox_begin(void)
 {
     const struct rlimit none = {0};
 
+    BM_CHECK(share_heap(), BM_E_INTERNAL, "the sandbox cannot be prepared (mallopt)");
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return bm_failf(BM_E_INTERNAL, "the sandbox cannot be prepared (%s)", strerror(errno));
     return bm_ok();

@@ -8,7 +8,10 @@
 
 #include "base/result.h"
 
-/* No core dump and no tracing, for this process and those it starts. BM_E_INTERNAL. */
+/*
+ * Before the first thread: no core dump and no tracing, for this process and those it starts, and no heaps of
+ * threads, which need files. BM_E_INTERNAL.
+ */
 BM_RESULT bm_tunnel_sandbox_begin(void);
 
 /* A helper's, for good: no other program, no other user, nothing of the system's administration: an error (EPERM). BM_E_INTERNAL: it must not go on. */
