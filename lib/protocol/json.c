@@ -31,13 +31,16 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The place behind the string whose content begins at `at`, or the end of the text; false: a control character stands in it (RFC 8259, 7). */
+/*
+ * The place behind the string whose content begins at `at`, or the end of the text; false: a control character stands
+ * in it, or what is not ASCII behind a backslash (RFC 8259, 7).
+ */
 static bool skip_string(bm_bytes text, size_t *at)
 {
     size_t i = *at;
 
     while (i < text.size && text.data[i] != '"') {
-        if (text.data[i] < 0x20)
+        if (text.data[i] < 0x20 || (text.data[i] == '\\' && i + 1 < text.size && text.data[i + 1] >= 0x80))
             return false;
         i += text.data[i] == '\\' ? 2 : 1;
     }
@@ -99,6 +102,65 @@ static bool has_escaped_nul(bm_bytes text)
     return bm_bytes_find(text, bm_bytes_str("\\"), &at) && bm_bytes_find(text, bm_bytes_str("\\u0000"), &at);
 }
 
+/* The code point beyond ASCII at this place of well-formed UTF-8, and the bytes that it takes. */
+static uint32_t code_point(bm_bytes text, size_t at, size_t *size)
+{
+    uint8_t first = text.data[at];
+    uint32_t point;
+
+    *size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    point = first & (0x7Fu >> *size);
+    for (size_t i = 1; i < *size; i++)
+        point = point << 6 | (text.data[at + i] & 0x3Fu);
+    return point;
+}
+
+static BM_RESULT put_escape(uint32_t unit, bm_buf *out)
+{
+    const uint8_t bytes[] = {(uint8_t)(unit >> 8), (uint8_t)unit};
+
+    BM_TRY(bm_buf_put_str(out, "\\u"));
+    return bm_text_put_hex(out, BM_BYTES_ARRAY(bytes));
+}
+
+/*
+ * The same text in ASCII: json-c 0.18 takes a byte above 0x7F for a control character when it is strict. What is not
+ * ASCII stands in strings, and not behind a backslash (has_only_json), where an escape says the same (RFC 8259, 7; a
+ * pair of surrogates beyond U+FFFF).
+ */
+static BM_RESULT put_ascii(bm_bytes text, bm_buf *out)
+{
+    size_t from = 0;
+    size_t size;
+
+    for (size_t at = 0; at < text.size; at += size) {
+        uint32_t point;
+
+        size = 1;
+        if (text.data[at] < 0x80)
+            continue;
+        BM_TRY(bm_buf_put(out, bm_bytes_slice(text, from, at - from)));
+        point = code_point(text, at, &size);
+        from = at + size;
+        if (point > 0xFFFF) {
+            point -= 0x10000;
+            BM_TRY(put_escape(0xD800 | point >> 10, out));
+            point = 0xDC00 | (point & 0x3FF);
+        }
+        BM_TRY(put_escape(point, out));
+    }
+    return bm_buf_put(out, bm_bytes_slice(text, from, text.size - from));
+}
+
+static bool is_ascii(bm_bytes text)
+{
+    uint8_t all = 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        all |= text.data[i];
+    return all < 0x80;
+}
+
 /*
  * json-c 0.16 does not look whether it got memory for a member's name, and would end the process; writing, it leaves out what there was no
  * memory for, and says nothing. So the memory for a text is asked for, and given back, right before: what is below a few times the text's
@@ -139,12 +201,18 @@ static BM_RESULT parse_text(bm_bytes text, bm_json **json)
 BM_RESULT bm_json_parse(bm_bytes text, bm_json **json)
 {
     BM_AUTO(bm_json_freep) bm_json *parsed = NULL;
+    BM_AUTO_BUF ascii = BM_BUF_EMPTY;
     size_t members;
 
-    BM_CHECK(text.size > 0 && text.size <= INT_MAX, BM_E_REQUEST_MALFORMED, "the body is empty");
+    /* An escape takes up to three times the bytes. */
+    BM_CHECK(text.size > 0 && text.size <= INT_MAX / 3, BM_E_REQUEST_MALFORMED, "the body is empty");
     BM_CHECK(bm_text_is_utf8(text), BM_E_REQUEST_MALFORMED, "the body is not well-formed UTF-8");
     BM_CHECK(has_only_json(text, &members), BM_E_REQUEST_MALFORMED, "the body is not JSON");
     BM_CHECK(!has_escaped_nul(text), BM_E_REQUEST_MALFORMED, "the body has an escaped NUL");
+    if (!is_ascii(text)) {
+        BM_TRY(put_ascii(text, &ascii));
+        text = bm_buf_view(&ascii);
+    }
     BM_TRY(parse_text(text, &parsed));
     BM_CHECK(members == (size_t)json_object_object_length(parsed), BM_E_FIELD_UNKNOWN,
              "a member is given twice");

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "protocol/json.h"
 #include "protocol/problem.h"
 #include "protocol/reply.h"
 #include "protocol/request.h"
@@ -275,6 +276,39 @@ static void a_problem_of_a_hostile_server_cannot_write_on_the_terminal(void **st
     assert_code(bm_problem_parse(bm_bytes_str("<html>"), &problem), BM_E_SERVER_REPLY);
 }
 
+static void what_is_not_ascii_comes_through_as_it_is(void **state)
+{
+    static const char *const texts[] = {"\xC3\xA9", "a\xC2\x80z", "\xDF\xBF", "\xE0\xA0\x80", "\xE2\x82\xAC",
+                                        "\xED\x9F\xBF\xEE\x80\x80", "\xEF\xBF\xBF",
+                                        "\xF0\x90\x80\x80", "x\xF0\x9F\x98\x80y\xC3\xA9", "\xF4\x8F\xBF\xBF"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        BM_AUTO(bm_json_freep) bm_json *json = NULL;
+        BM_AUTO_BUF body = BM_BUF_EMPTY;
+        bm_bytes text;
+        bool found;
+
+        assert_ok(bm_buf_putf(&body, "{\"%s\":\"\\\\%s\\n\"}", texts[i], texts[i]));
+        assert_ok(bm_json_parse(bm_buf_view(&body), &json));
+        assert_ok(bm_json_string(json, texts[i], &text, &found));
+        assert_true(found);
+        assert_bytes(bm_bytes_slice(text, 0, 1), bm_bytes_str("\\"));
+        assert_bytes(bm_bytes_slice(text, 1, text.size - 2), bm_bytes_str(texts[i]));
+    }
+}
+
+static void what_is_not_ascii_stands_in_strings_alone_and_is_not_escaped(void **state)
+{
+    static const char *const bad[] = {"{\"a\":\"\\\xC3\xA9\"}", "{\"\\\xE2\x82\xAC\":1}", "{\"a\":\xC3\xA9}",
+                                      "\xEF\xBB\xBF{\"a\":1}", "{\"a\":1}\xC2\xA0"};
+    bm_json *json;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_code(bm_json_parse(bm_bytes_str(bad[i]), &json), BM_E_REQUEST_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +326,8 @@ int main(void)
         cmocka_unit_test(certificate_replies_go_there_and_back),
         cmocka_unit_test(a_problem_says_code_status_and_what_to_do),
         cmocka_unit_test(a_problem_of_a_hostile_server_cannot_write_on_the_terminal),
+        cmocka_unit_test(what_is_not_ascii_comes_through_as_it_is),
+        cmocka_unit_test(what_is_not_ascii_stands_in_strings_alone_and_is_not_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
