@@ -339,7 +339,9 @@ static int sign_digest(OSSL_LIB_CTX *library, EVP_PKEY *key, EVP_PKEY *public_ke
 static int sign_request(EVP_PKEY *key, EVP_PKEY *public_key)
 {
     X509_REQ *request = X509_REQ_new();
-    int good = X509_REQ_set_pubkey(request, public_key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0 && X509_REQ_verify(request, public_key) == 1;
+    int good = X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+               X509_REQ_set_pubkey(request, public_key) == 1 &&
+               X509_REQ_sign(request, key, EVP_sha256()) > 0 && X509_REQ_verify(request, public_key) == 1;
 
     X509_REQ_free(request);
     return good;
