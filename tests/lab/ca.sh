@@ -78,9 +78,13 @@ lab_server_key() {
 
 # lab_ctl CA COMMAND...: birthmarkctl on that CA.
 lab_ctl() {
-    local name=$1
+    local name=$1 rc=0 said
     shift
-    "$BIRTHMARKCTL" "$@" --state "$LAB/ca-$name" 2> >(tee -a "$LAB/ca-$name-ctl.log" >&2)
+    said=$(mktemp "$LAB/ctl-said.XXXXXX")
+    "$BIRTHMARKCTL" "$@" --state "$LAB/ca-$name" 2>"$said" || rc=$?
+    tee -a "$LAB/ca-$name-ctl.log" <"$said" >&2
+    rm "$said"
+    return "$rc"
 }
 
 # lab_ca_file CA: the file that verifies this CA's certificates and its TLS.
