@@ -65,6 +65,10 @@ static BM_RESULT take(bundle *b, const char *file, bm_bytes der)
     if (result.code == BM_E_EKC_MALFORMED)
         return bm_failf(BM_E_MALFORMED, "%s: not a certificate: %s", file, result.detail == NULL ? "" : result.detail);
     BM_TRY(result);
+    result = bm_anchors_check_key(der);
+    if (result.code == BM_E_EKC_UNTRUSTED)
+        return bm_failf(BM_E_MALFORMED, "%s: %s: no EK certificate would be accepted below it", file, result.detail);
+    BM_TRY(result);
     BM_TRY(grow(b));
     fresh = &b->all[b->count++];
     BM_TRY(bm_hash_sha256(der, fresh->row.sha256));

@@ -104,6 +104,15 @@ BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class)
     return bm_ok();
 }
 
+BM_RESULT bm_anchors_check_key(bm_bytes der)
+{
+    BM_AUTO(bm_ekc_x509_freep) X509 *x509 = NULL;
+
+    BM_TRY(bm_ekc_decode(der, &x509));
+    BM_CHECK(bm_issuer_has_fit_key(x509), BM_E_EKC_UNTRUSTED, "the key of the CA is not RSA of 2048 to 4096 bits, P-256, P-384 or P-521");
+    return bm_ok();
+}
+
 /* Is this anchor listed in a CRL of another anchor, which signed it? */
 static BM_RESULT check_anchor(const bm_anchors *anchors, X509 *x509)
 {

@@ -35,6 +35,12 @@ size_t bm_anchors_count(const bm_anchors *anchors);
 BM_RESULT bm_anchors_add(bm_anchors *anchors, bm_bytes der, bm_tpm_class class);
 
 /*
+ * Checks that a CA certificate (DER, exactly) has a key that counts: RSA of 2048 to 4096 bits, P-256, P-384 or P-521. An anchor with another key can
+ * be added, since older databases have some, but nothing chains to it. BM_E_EKC_UNTRUSTED: another key; BM_E_EKC_MALFORMED: not a certificate.
+ */
+BM_RESULT bm_anchors_check_key(bm_bytes der);
+
+/*
  * What loaded CRLs revoke (the ids of x509/revoked.h, in their order), in place of what was given before. Takes what `ids` owns. To be called
  * when all anchors are in the set: one that is revoked by the CA above it, if that is an anchor too, counts for nothing from now on. What was
  * remembered as verified is forgotten. BM_E_MALFORMED: these are no ids; BM_E_INTERNAL.

@@ -40,6 +40,9 @@ same "$(ctl trust list | wc -l)" 4
 say "when one file is wrong, none is added"
 vendor four
 before=$(ctl trust list)
+openssl req -new -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp256k1 -nodes -keyout odd.key -subj /CN=odd -days 30 \
+    -addext basicConstraints=critical,CA:TRUE -out odd.crt 2>/dev/null
+refused 2 "odd.crt: the key of the CA is not RSA of 2048 to 4096 bits, P-256, P-384 or P-521" trust add --class discrete four.crt odd.crt
 refused 2 "leaf.crt: not the certificate of a CA" trust add --class discrete four.crt leaf.crt
 refused 2 "leaf.key: there is no certificate" trust add --class discrete four.crt leaf.key
 refused 2 "No such file" trust add --class discrete four.crt not-there.crt
