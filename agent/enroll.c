@@ -87,7 +87,10 @@ BM_RESULT bm_enroll_open(bm_enrolment *e)
     bm_steps_begin(&e->steps, "opening the challenge in the TPM");
     BM_TRY(bm_tpm_activate(&e->ik, &e->ek, bm_buf_view(&e->challenge.credential_blob),
                            bm_buf_view(&e->challenge.encrypted_secret), &e->request.ticket));
-    /* The last command that needs a value was sent, but for the owner's, where a key is put down when its certificate is there. */
+    /*
+     * The last command that needs a value was sent, but for the owner's, where a key is put down when its
+     * certificate is there.
+     */
     if (!e->persists_later) {
         bm_tpm_auth_fini(&e->auth);
         bm_tpm_auth_use(&e->tpm, &e->auth);

@@ -27,7 +27,7 @@ typedef struct {
     bm_tpm_ek ek;
     bool bound; /* the directory's identity belongs to this EK, and no other is offered */
     bm_tpm_ik ik;
-    bool staged;      /* another key than the directory's: its file is in .next (identity_swap.h), and it is loaded (replacement.h) */
+    bool staged;      /* another key than the directory's: its file is in .next, and it is loaded (replacement.h) */
     bm_tpm_ik before; /* the key at the handle whose place it takes, until it has */
     bool in_file;       /* the key is not, or will not be, at the handle: what is there is not ours to look at */
     bm_buf key_auth;    /* the value of --key-auth; secret */

@@ -89,8 +89,8 @@ static BM_RESULT load(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made, bool *
     BM_TRY(bm_tpm_ik_load(&e->tpm, &kind, bm_buf_view(&e->file_public), bm_buf_view(&e->file_private), made, loaded));
     if (*loaded)
         return is_usable(e, made, loaded);
-    bm_steps_note("the identity key of %s cannot be loaded any more: the TPM was cleared, or is another one. A new key takes its place "
-                  "when there is a certificate for it",
+    bm_steps_note("the identity key of %s cannot be loaded any more: the TPM was cleared, or is another one. "
+                  "A new key takes its place when there is a certificate for it",
                   e->options->state);
     return bm_ok();
 }
@@ -172,7 +172,10 @@ bool bm_enrolment_keys_are_wanted(const bm_enrolment *e)
     return e->file_public.size == 0 || bm_tpm_kind_equal(&kind, &e->file_kind);
 }
 
-/* Puts down the key of device.key (`made`) or, where nothing is lost by that, a first one; or begins a replacement, which ends when the server has a certificate for it. */
+/*
+ * Puts down the key of device.key (`made`) or, where nothing is lost by that, a first one; or begins a
+ * replacement, which ends when the server has a certificate for it.
+ */
 static BM_RESULT put_or_stage(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made)
 {
     bool loaded = made->key.type != BM_KEY_NONE;
@@ -236,8 +239,9 @@ static BM_RESULT find_ek(bm_enrolment *e)
             return bm_ok();
         if (!e->options->renew)
             return bm_failf(BM_E_EK_MISMATCH,
-                            "this TPM does not have the EK to which the identity in %s is bound: it is another TPM, or was given a new seed. Give the right "
-                            "--tcti or --state, or replace the identity on purpose with 'birthmark enroll --renew'",
+                            "this TPM does not have the EK to which the identity in %s is bound: it is another TPM, "
+                            "or was given a new seed. Give the right --tcti or --state, or replace the identity on "
+                            "purpose with 'birthmark enroll --renew'",
                             e->options->state);
         bm_steps_note("the EK to which the identity in %s is bound is not in this TPM: it is another one, or was given a new seed",
                       e->options->state);

@@ -102,7 +102,9 @@ static BM_RESULT take_key(const acceptance *a, bm_enrolment *e)
     BM_TRY(bm_replacement_resume(e, bm_buf_view(&a->pending.parsed.ik_public), &found));
     if (!found)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN,
-                        "the key of the request is not at %s any more: this is another TPM, or it was cleared; begin again with 'birthmark request'", place);
+                        "the key of the request is not at %s any more: this is another TPM, or it was cleared; begin "
+                        "again with 'birthmark request'",
+                        place);
     return bm_ok();
 }
 

@@ -53,7 +53,10 @@ BM_RESULT bm_renew_key_keep(bm_enrolment *e, bool *kept)
     return bm_ok();
 }
 
-/* Does the key sign with the value that is known? It was made by another run, which may have been given another one. BM_E_TPM_AUTH: no. BM_E_TPM... */
+/*
+ * Does the key sign with the value that is known? It was made by another run, which may have been given
+ * another one. BM_E_TPM_AUTH: no. BM_E_TPM...
+ */
 static BM_RESULT check_value(bm_tpm_ik *ik)
 {
     BM_AUTO_BUF signature = BM_BUF_EMPTY;
@@ -69,7 +72,8 @@ static BM_RESULT check_value(bm_tpm_ik *ik)
 }
 
 /* Loads it from its areas; one that another value belongs to is not loaded. */
-static BM_RESULT load_with_value(bm_enrolment *e, const bm_tpm_kind *kind, bm_bytes public_area, bm_bytes private_area, bm_tpm_ik *made, bool *loaded)
+static BM_RESULT load_with_value(bm_enrolment *e, const bm_tpm_kind *kind, bm_bytes public_area,
+                                 bm_bytes private_area, bm_tpm_ik *made, bool *loaded)
 {
     bm_result result = bm_tpm_ik_load(&e->tpm, kind, public_area, private_area, made, loaded);
 
@@ -82,7 +86,10 @@ static BM_RESULT load_with_value(bm_enrolment *e, const bm_tpm_kind *kind, bm_by
     return bm_ok();
 }
 
-/* The key that an earlier run made for the next identity, unless it is of another type, or of another TPM, or has another value. */
+/*
+ * The key that an earlier run made for the next identity, unless it is of another type, or of another TPM, or
+ * has another value.
+ */
 static BM_RESULT load_made(bm_enrolment *e, bm_key_type type, const bm_identity *next, bm_tpm_ik *made, bool *loaded)
 {
     const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
@@ -207,6 +214,7 @@ BM_RESULT bm_renew_key_drop_left(bm_enrolment *e, bool wants_new)
 
     if (result.code != BM_E_TPM_AUTH || wants_new)
         return result;
-    bm_steps_note("the key that an earlier run left in the TPM is still there: %s", result.detail != NULL ? result.detail : bm_code_advice(result.code));
+    bm_steps_note("the key that an earlier run left in the TPM is still there: %s",
+                  result.detail != NULL ? result.detail : bm_code_advice(result.code));
     return bm_ok();
 }

@@ -32,8 +32,9 @@ BM_RESULT bm_renew_key_prove(bm_enrolment *e);
 BM_RESULT bm_renew_key_drop(bm_enrolment *e);
 
 /*
- * The same, before the key of this run is chosen. With the same key it can wait (the owner's value may be missing for it), and a note says so; with a new one not,
- * since there is room for one old identity. BM_E_TPM..., BM_E_IO.
+ * The same, before the key of this run is chosen. With the same key it can wait (the owner's value may be
+ * missing for it), and a note says so; with a new one not, since there is room for one old identity.
+ * BM_E_TPM..., BM_E_IO.
  */
 BM_RESULT bm_renew_key_drop_left(bm_enrolment *e, bool wants_new);
 

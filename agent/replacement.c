@@ -14,7 +14,8 @@ static BM_RESULT check_owner(bm_enrolment *e)
         return bm_ok();
     BM_TRY(bm_tpm_context_property(&e->tpm, TPM2_PT_PERMANENT, &set));
     BM_CHECK((set & TPMA_PERMANENT_OWNERAUTHSET) == 0, BM_E_TPM_AUTH,
-             "the TPM's owner hierarchy has an authorisation value, which is needed to put down another key. Give it with --owner-auth file:PATH or env:NAME");
+             "the TPM's owner hierarchy has an authorisation value, which is needed to put down another key. Give it "
+             "with --owner-auth file:PATH or env:NAME");
     return bm_ok();
 }
 
@@ -23,7 +24,8 @@ static BM_RESULT take_over(bm_enrolment *e, bm_identity *next, bm_tpm_ik *made)
 {
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
 
-    BM_TRY(bm_key_file_put(&pem, &made->kind, bm_buf_view(&made->public_area), bm_buf_view(&made->private_area)));
+    BM_TRY(bm_key_file_put(&pem, &made->kind, bm_buf_view(&made->public_area),
+                           bm_buf_view(&made->private_area)));
     BM_TRY(bm_identity_save_key(next, bm_buf_view(&pem)));
     e->ik = *made;
     *made = (bm_tpm_ik){0};
@@ -72,11 +74,15 @@ BM_RESULT bm_replacement_resume(bm_enrolment *e, bm_bytes public_area, bool *fou
     made = (bm_tpm_ik){0};
     e->staged = true;
     e->persists_later = !e->in_file;
-    bm_steps_end(&e->steps, "EK %s (%s), identity key %s", e->ek.row->label, bm_pubkey_type_name(e->ek.key.type), bm_pubkey_type_name(e->ik.key.type));
+    bm_steps_end(&e->steps, "EK %s (%s), identity key %s", e->ek.row->label, bm_pubkey_type_name(e->ek.key.type),
+                 bm_pubkey_type_name(e->ik.key.type));
     return bm_ok();
 }
 
-/* Beside a key that is in use it must have a place: the file alone would not do for programs that take that one by a handle. */
+/*
+ * Beside a key that is in use it must have a place: the file alone would not do for programs that take that
+ * one by a handle.
+ */
 static BM_RESULT put_beside(bm_enrolment *e, bm_identity *next)
 {
     bool full;
@@ -85,8 +91,9 @@ static BM_RESULT put_beside(bm_enrolment *e, bm_identity *next)
     BM_TRY(bm_identity_save(next, e->handle, &e->ek.key, &e->certificate));
     BM_TRY(bm_tpm_ik_persist(&e->ik, e->handle, &full));
     BM_CHECK(!full, BM_E_TPM,
-             "the TPM's NV memory is full: there is no room for the new key beside the one that it replaces. Remove a persistent key that is not needed "
-             "(tpm2_evictcontrol), or keep the new one in its file with --persist never; the identity stays as it was");
+             "the TPM's NV memory is full: there is no room for the new key beside the one that it replaces. Remove "
+             "a persistent key that is not needed (tpm2_evictcontrol), or keep the new one in its file with "
+             "--persist never; the identity stays as it was");
     return bm_ok();
 }
 
@@ -121,12 +128,13 @@ BM_RESULT bm_replacement_install(bm_enrolment *e)
     BM_TRY(put_down(e, &next));
     BM_TRY(bm_identity_swap_commit(&e->identity));
     if (e->before.key.type != BM_KEY_NONE)
-        bm_steps_note("the new key is at 0x%08x, and the one at 0x%08x is removed: programs that were told the handle must be told this one (key.uri)",
+        bm_steps_note("the new key is at 0x%08x, and the one at 0x%08x is removed: programs that were told the handle "
+                      "must be told this one (key.uri)",
                       e->handle, handle);
     result = remove_before(e);
     if (result.code != BM_OK)
-        bm_steps_note("the new identity is in use, but the key before it may still be in the TPM: %s. The next 'birthmark renew' removes it, or "
-                      "'tpm2_evictcontrol -C o -c HANDLE'",
+        bm_steps_note("the new identity is in use, but the key before it may still be in the TPM: %s. The next "
+                      "'birthmark renew' removes it, or 'tpm2_evictcontrol -C o -c HANDLE'",
                       result.detail != NULL ? result.detail : bm_code_advice(result.code));
     return bm_ok();
 }

@@ -217,7 +217,10 @@ static BM_RESULT load_child(bm_tpm_context *context, bm_tpm_ik *ik, bool *loaded
     in.size = (UINT16)wrapped.size;
     BM_TRY(create_parent(context, &parent));
     result = load_under(&parent, &in, ik, &rc);
-    /* The one code that says that another parent wrapped it: another TPM's, or the one before a TPM2_Clear (Part 3, 12.2.2). */
+    /*
+     * The one code that says that another parent wrapped it: another TPM's, or the one before a TPM2_Clear
+     * (Part 3, 12.2.2).
+     */
     *loaded = result.code == BM_OK;
     if (bm_tpm_context_format_one(rc) == TPM2_RC_INTEGRITY)
         return bm_ok();

@@ -46,9 +46,10 @@ BM_RESULT bm_tpm_ik_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ik *ik
 BM_RESULT bm_tpm_ik_create(bm_tpm_context *context, bm_key_type type, const bm_tpm_kind *kind, bm_tpm_ik *ik);
 
 /*
- * Loads an IK from what its key file has: the kind, its TPM2B_PUBLIC, and its TPM2B_PRIVATE or number. `loaded` is false, and nothing is loaded, when the key
- * is not this TPM's (any more): it was cleared, or the files are another TPM's. BM_E_TPM_AUTH: a primary that another value belongs to; BM_E_TPM...: any
- * other reason, which says nothing of whose key it is.
+ * Loads an IK from what its key file has: the kind, its TPM2B_PUBLIC, and its TPM2B_PRIVATE or number.
+ * `loaded` is false, and nothing is loaded, when the key is not this TPM's (any more): it was cleared, or the
+ * files are another TPM's. BM_E_TPM_AUTH: a primary that another value belongs to; BM_E_TPM...: any other
+ * reason, which says nothing of whose key it is.
  */
 BM_RESULT bm_tpm_ik_load(bm_tpm_context *context, const bm_tpm_kind *kind, bm_bytes public_area, bm_bytes private_area, bm_tpm_ik *ik, bool *loaded);
 

@@ -6,7 +6,10 @@
 #include <openssl/provider.h>
 #include <pthread.h>
 
-/* Exempt from "no mutable globals": made once for all handles and threads, and never freed, since digests that were fetched from it stay for good. */
+/*
+ * Exempt from "no mutable globals": made once for all handles and threads, and never freed, since digests
+ * that were fetched from it stay for good.
+ */
 static OSSL_LIB_CTX *own;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

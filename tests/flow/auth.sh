@@ -87,7 +87,7 @@ if grep -q ' word' "$LAB/environ"; then
     lab_die "the value is in the environment"
 fi
 
-lab_say "while the agent waits for its certificate, no value is in its memory any more, but for the owner's where another key must be put down then"
+lab_say "while the agent waits for its certificate, no value is in its memory, but the owner's with another key"
 # search PID: which of these stand anywhere in its memory.
 search() {
     python3 - "$1" <<'END'
@@ -111,8 +111,8 @@ END
 }
 # The server asks for some seconds before it answers the second call.
 lab_server plain one --plain
-# waits WORDS [options]: a run that waits for the server has these words in its memory, and no others. (They come from files: the sanitizers keep a copy of the
-# environment.)
+# waits WORDS [options]: a run that waits for the server has these words in its memory, and no others. (They
+# come from files: the sanitizers keep a copy of the environment.)
 waits() {
     local words=$1 pid
     shift

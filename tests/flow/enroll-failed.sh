@@ -1,6 +1,7 @@
 #!/bin/bash
-# enroll-failed.sh PLACE: an enrolment, or a request, that fails leaves the identity that was there as it was, with its key at a handle (handle) or in its file
-# alone (file): another TPM, errors of the TPM, a server that is away, breaks off or refuses. The new key takes the place of the old when its certificate is there.
+# enroll-failed.sh PLACE: an enrolment, or a request, that fails leaves the identity that was there as it was,
+# with its key at a handle (handle) or in its file alone (file): another TPM, errors of the TPM, a server that
+# is away, breaks off or refuses. The new key takes the place of the old when its certificate is there.
 . "$(dirname "$0")/../lab/lab.sh"
 . "$(dirname "$0")/../lab/ik.sh"
 place=$1
@@ -36,12 +37,13 @@ unharmed() {
         lab_same "$id/$f" "$LAB/kept/$f"
     done
     lab_use_tpm one
-    [[ $(ik_persistent) == "$(cat "$LAB/kept.handles")" ]] || lab_die "persistent: $(ik_persistent), and before: $(cat "$LAB/kept.handles")"
+    [[ $(ik_persistent) == "$(cat "$LAB/kept.handles")" ]] || lab_die "persistent is now $(ik_persistent)"
     lab_tpm_clean one
     ik_greeted "$id"
 }
 
-# fails STATUS PATTERN TPM SERVER [options]: enroll ends with that status and says that, and the identity is unharmed.
+# fails STATUS PATTERN TPM SERVER [options]: enroll ends with that status and says that, and the identity is
+# unharmed.
 fails() {
     local status=$1 pattern=$2
     shift 2
@@ -73,7 +75,7 @@ lab_same "$id/device.key" "$LAB/first.key"
 ik_greeted "$id"
 keep
 
-lab_say "the wrong TPM: it stops, and says what to do; with --renew too nothing is replaced while the server refuses"
+lab_say "the wrong TPM: it stops, and says what to do; with --renew nothing is replaced while the server refuses"
 fails 2 'does not have the EK to which the identity in .* is bound.*--tcti.*--renew' two one "${options[@]}"
 lab_fails "$BIRTHMARK" renew --now --tcti "$(lab_tcti two)" --state "$id"
 lab_said 'does not have the EK to which the identity in .* is bound'
@@ -81,7 +83,7 @@ unharmed
 fails 4 'refused \(identity-taken' two one --renew
 lab_tpm_clean two
 
-lab_say "another key is asked for, and the server is away, does not know the profile, or breaks off at the second call"
+lab_say "another key is asked for, and the server is away, refuses the profile, or breaks off at the second call"
 fails 3 'cannot be reached' one nobody --renew --key ecc384
 fails 4 'refused \(profile-' one one --renew --key ecc384 --profile nosuch
 lab_flaky away plain 2 9 lost
@@ -91,7 +93,8 @@ unset 'LAB_URL[away]'
 
 # TPM2_CreatePrimary, TPM2_Create, TPM2_Load, TPM2_ActivateCredential, TPM2_Sign
 lab_say "another key is asked for, and the TPM fails at one of the commands before there is a certificate"
-for rule in "answer 0x131:1 0 0x101" "answer 0x153:1 0 0x101" "answer 0x157:1 0 0x101" "lost 0x147:1" "answer 0x15d:1 0 0x2c4"; do
+for rule in "answer 0x131:1 0 0x101" "answer 0x153:1 0 0x101" "answer 0x157:1 0 0x101" "lost 0x147:1" \
+    "answer 0x15d:1 0 0x2c4"; do
     # Or the key of the run before would be taken.
     rm -rf "$id/.next"
     lab_plan p "$rule"
@@ -118,12 +121,14 @@ if [[ $place == handle ]]; then
     rm -rf "$LAB/id-other"
 fi
 
-# The same TPM says that it cannot load the key: TPM_RC_VALUE, SIZE and BINDING of parameter 1 or 2, and FAILURE.
+# The same TPM says that it cannot load the key: TPM_RC_VALUE, SIZE and BINDING of parameter 1 or 2, and
+# FAILURE.
 lab_say "an error of TPM2_Load is no word on whose key it is: it stops, and makes no other key"
 for code in 0x1c4 0x2d5 0x2e5 0x101; do
     lab_plan p "answer 0x157:1 0 $code"
     lab_fault_run one one p SN1
-    ((LAB_RC == 2)) && grep -q 'TPM2_Load failed' "$LAB/enroll.out" || { cat "$LAB/enroll.out" >&2; lab_die "$code: it ended with $LAB_RC"; }
+    ((LAB_RC == 2)) || lab_die "$code: it ended with $LAB_RC"
+    ik_says 'TPM2_Load failed'
     ! grep -q ' Create ' "$LAB/p.commands" || lab_die "$code: another key was made"
     for f in "${files[@]}"; do
         lab_same "$id/$f" "$LAB/kept/$f"
@@ -132,11 +137,11 @@ for code in 0x1c4 0x2d5 0x2e5 0x101; do
 done
 
 # TPM_RC_INTEGRITY, parameter 1.
-lab_say "it is another TPM's key, says the TPM: nothing of it is removed while there is no certificate for another"
+lab_say "it is another TPM's key, says the TPM: nothing of it is removed before there is a certificate"
 for server in nobody one; do
     lab_plan p "answer 0x157:1 1 0x1df"
     lab_fault_run one "$server" p SN1 --profile nosuch
-    grep -q 'cannot be loaded any more' "$LAB/enroll.out" || { cat "$LAB/enroll.out" >&2; lab_die "it ended with $LAB_RC"; }
+    ik_says 'cannot be loaded any more'
     ((LAB_RC == 3 || LAB_RC == 4)) || lab_die "it ended with $LAB_RC"
     for f in "${files[@]}"; do
         lab_same "$id/$f" "$LAB/kept/$f"
@@ -146,7 +151,7 @@ done
 lab_enroll one nobody SN1
 unharmed
 
-lab_say "a request by files kills no identity on its first trip, and the answer to the second puts the new one in its place"
+lab_say "a request by files kills no identity on its trips, and the last answer puts the new one in its place"
 in=$LAB/in
 mkdir "$in"
 request=("$BIRTHMARK" request --tcti "$(lab_tcti one)" --serial SN1 --state "$id" --renew --key ecc384)
@@ -190,7 +195,7 @@ if [[ $place == handle ]]; then
     lab_plan p "answer 0x120:2 1 0x101"
     lab_fault_run one one p SN1 --renew --key ecc384
     ((LAB_RC == 0)) || lab_die "it ended with $LAB_RC"
-    grep -q 'the new identity is in use, but the key before it' "$LAB/enroll.out" || lab_die "$(cat "$LAB/enroll.out")"
+    ik_says 'the new identity is in use, but the key before it'
     ik_greeted "$id"
     ik_enroll "$id" --renew
     one_key

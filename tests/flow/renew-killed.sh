@@ -1,7 +1,9 @@
 #!/bin/bash
-# renew-killed.sh [enroll]: kill -9 of a renewal with a new key, or of an enrolment that replaces the key, before each of its TPM commands and before each change to a file. Whatever the moment, the directory
-# holds one whole identity at once: certificate, key file and handle are of one key, and that key is in the TPM. The next run, which has nothing else to
-# do, or the one after it leaves nothing in the TPM but that key. KILL_EVERY=N: every N-th moment.
+# renew-killed.sh [enroll]: kill -9 of a renewal with a new key, or of an enrolment that replaces the key,
+# before each of its TPM commands and before each change to a file. Whatever the moment, the directory holds
+# one whole identity at once: certificate, key file and handle are of one key, and that key is in the TPM. The
+# next run, which has nothing else to do, or the one after it leaves nothing in the TPM but that key.
+# KILL_EVERY=N: every N-th moment.
 . "$(dirname "$0")/../lab/lab.sh"
 what=${1:-renew}
 every=${KILL_EVERY:-11}

@@ -58,8 +58,8 @@ lab_no_half() {
     done
 }
 
-# lab_next_run TPM SERVER SERIAL [options]: a run without faults succeeds, and leaves nothing in the TPM but the key that key.uri
-# names.
+# lab_next_run TPM SERVER SERIAL [options]: a run without faults succeeds, and leaves nothing in the TPM but
+# the key that key.uri names.
 lab_next_run() {
     lab_agent "$@"
     "${AGENT[@]}" >"$LAB/enroll.out" 2>&1 || { cat "$LAB/enroll.out" >&2; lab_die "the next run fails too"; }
