@@ -186,6 +186,23 @@ static void seed_configs(void)
                       "ticket_lifetime = 90s\n"));
 }
 
+/* The server's, with names of each kind. */
+static void seed_tls_certificate(void)
+{
+    static const char *const names[] = {"ca.example.com", "*.fleet.example.com", "192.0.2.7", "2001:db8::7"};
+    const bm_ca_tls_options options = {.names = names, .name_count = 4, .not_before = MAKE_NOW, .not_after = MAKE_NOW + 10, .serial = {4}};
+    BM_AUTO(bm_ca_fini) bm_ca ca = {0};
+    BM_AUTO_BUF made = BM_BUF_EMPTY;
+    BM_AUTO_BUF der = BM_BUF_EMPTY;
+    bm_pubkey key;
+
+    world_put_ca(&made);
+    FUZZ_OK(bm_ca_parse(bm_buf_view(&made), &ca));
+    FUZZ_OK(bm_pkey_public(world_key(WORLD_IK), &key));
+    FUZZ_OK(bm_ca_tls_certificate(&ca, world_key(WORLD_CA), &key, &options, &der));
+    seed_choice("certificate", "tls", 0, bm_buf_view(&der));
+}
+
 static void seed_certificates(void)
 {
     BM_AUTO_BUF der = BM_BUF_EMPTY;
@@ -209,6 +226,7 @@ static void seed_certificates(void)
     bm_buf_clear(&part);
     FUZZ_OK(bm_pkey_put_sig_algorithm(&part, BM_SIG_RSAPSS_SHA256));
     seed_choice("certificate", "algorithm", 3, bm_buf_view(&part));
+    seed_tls_certificate();
 }
 
 static void seed_private_keys(void)

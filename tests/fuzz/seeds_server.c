@@ -104,6 +104,32 @@ static void seed_messages(void)
     seed_choice("keeper", "tbs", 1, bm_buf_view(&all));
 }
 
+/* A ticket that ends too far ahead is asked for; and presented, with its MAC, for what would be signed otherwise. */
+static void seed_late(void)
+{
+    bm_ticket_fields fields = {.key_id = WORLD_TICKET_KEY_ID, .expires = MAKE_NOW + INT64_C(365) * 86400};
+    BM_AUTO_BUF message = BM_BUF_EMPTY;
+    BM_AUTO_BUF datagram = BM_BUF_EMPTY;
+    BM_AUTO_BUF tbs = BM_BUF_EMPTY;
+    uint8_t ticket[BM_SHA256_SIZE];
+    bm_pubkey key;
+
+    FUZZ_OK(bm_pkey_public(world_key(WORLD_IK), &key));
+    FUZZ_OK(bm_pubkey_spki_sha256(&key, fields.ik_spki));
+    FUZZ_OK(bm_ticket_put_message(&message, &fields));
+    FUZZ_OK(bm_message_begin(&datagram, BM_MSG_TICKET, 42));
+    FUZZ_OK(bm_buf_put(&datagram, bm_buf_view(&message)));
+    seed_choice("keeper", "late-ticket", 0, bm_buf_view(&datagram));
+    bm_buf_clear(&datagram);
+    world_ticket(bm_buf_view(&message), ticket);
+    world_put_tbs(&tbs);
+    FUZZ_OK(bm_message_begin(&datagram, BM_MSG_ISSUE, 42));
+    FUZZ_OK(bm_buf_put(&datagram, bm_buf_view(&message)));
+    FUZZ_OK(bm_buf_put(&datagram, BM_BYTES_ARRAY(ticket)));
+    FUZZ_OK(bm_buf_put_sized32(&datagram, bm_buf_view(&tbs)));
+    seed_choice("keeper", "late-issue", 0, bm_buf_view(&datagram));
+}
+
 /* The good answers to a call, one after the other. */
 static void seed_exchange(const char *name, uint8_t what, const bm_msg_type *replies, size_t count)
 {
@@ -157,6 +183,7 @@ void seeds_server(void)
 {
     seed_heads();
     seed_messages();
+    seed_late();
     seed_exchanges();
     seed_inventories();
 }
