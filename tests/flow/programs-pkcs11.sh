@@ -26,7 +26,7 @@ manage() {
 
 lab_say "device.key becomes an object of a token"
 lab_run pkcs11-token >"$LAB/token.log" 2>&1 || lab_die "$(cat "$LAB/token.log")"
-lab_block pkcs11-cnf >"$LAB/etc/pkcs11.cnf"
+lab_block pkcs11-cnf | sed "s|/usr/lib/x86_64-linux-gnu|$(dirname "$LAB_SWTPM_TCTI")|" >"$LAB/etc/pkcs11.cnf"
 if [[ $LAB_WORKERS != root ]]; then
     chown -R "$LAB_WORKERS" "$LAB/p11"
 fi
@@ -53,16 +53,36 @@ done
 lab_stop nginx-own
 manage
 
-lab_say "who cannot: curl, openssl and mosquitto_pub"
 uri='pkcs11:token=birthmark;object=device;type=private;pin-value=1234'
 as_device() {
-    lab_fails timeout 30 env OPENSSL_CONF="$LAB/etc/pkcs11.cnf" "$@"
+    RC=0
+    timeout 30 env OPENSSL_CONF="$LAB/etc/pkcs11.cnf" "$@" >"$LAB/got" 2>&1 || RC=$?
     manage
 }
-as_device curl -sS --engine pkcs11 --key-type ENG --key "$uri" --cert "$LAB/id-SN-1/fullchain.crt" --cacert "$LAB/ec.crt" "https://localhost:${LAB_WEB[ec]}/"
-lab_said 'crypto engine'
-as_device openssl s_client -engine pkcs11 -keyform engine -key "$uri" -cert "$LAB/id-SN-1/device.crt" -connect "localhost:${LAB_WEB[ec]}"
-lab_said 'Auth Session'
-as_device mosquitto_pub -h localhost -p "${LAB_BROKER[ec]}" --cafile "$LAB/ec.crt" --cert "$LAB/id-SN-1/fullchain.crt" --tls-engine pkcs11 --keyform engine \
-    --key "$uri" -t status -m up
-lab_said 'File not found'
+# What each says on Debian 12, where it cannot do it.
+programs=(curl s_client mosquitto_pub)
+cannot=('crypto engine' 'Auth Session' 'File not found')
+id=$LAB/id-SN-1
+curl=(curl -sS --engine pkcs11 --key-type ENG --key "$uri" --cert "$id/fullchain.crt" --cacert "$LAB/ec.crt"
+    "https://localhost:${LAB_WEB[ec]}/")
+s_client=(openssl s_client -engine pkcs11 -keyform engine -key "$uri" -cert "$id/device.crt" -cert_chain "$id/chain.crt"
+    -connect "localhost:${LAB_WEB[ec]}")
+mosquitto_pub=(mosquitto_pub -h localhost -p "${LAB_BROKER[ec]}" --cafile "$LAB/ec.crt" --cert "$id/fullchain.crt"
+    --tls-engine pkcs11 --keyform engine --key "$uri" -t status -m up)
+if (($(lab_debian) > 12)); then
+    lab_say "curl, openssl and mosquitto_pub by the key's URI"
+    as_device "${curl[@]}"
+    lab_greeted '1\.[23]'
+    as_device "${s_client[@]}" -ign_eof < <(printf 'GET / HTTP/1.0\r\n\r\n')
+    lab_greeted '1\.[23]'
+    as_device "${mosquitto_pub[@]}"
+    LAB_KIND=ec lab_broker_saw 1
+else
+    lab_say "who cannot: curl, openssl and mosquitto_pub"
+    for i in "${!programs[@]}"; do
+        declare -n line=${programs[i]}
+        as_device "${line[@]}"
+        ((RC != 0 && RC < 124)) && grep -q -- "${cannot[i]}" "$LAB/got" ||
+            lab_die "${programs[i]}: $RC: $(cat "$LAB/got")"
+    done
+fi

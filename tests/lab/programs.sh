@@ -10,7 +10,8 @@ LAB_KIND=ed
 declare -A LAB_WEB=() LAB_BROKER=()
 LAB_OWN=0 LAB_PLAIN=0 LAB_WORKERS=root
 
-# lab_block NAME: the block of the page, its examples of paths, places and servers replaced by the lab's.
+# lab_block NAME: the block of the page, its examples of paths, places and servers replaced by the lab's. The broker
+# listens at whatever addresses localhost has: a bridge tries the first alone, which may be one of IPv6.
 lab_block() {
     local text
     text=$(awk -v mark="<!-- $1 -->" '
@@ -24,7 +25,7 @@ lab_block() {
         -e "s|/etc/tpm2_pkcs11|$LAB/p11|g; s|/run/birthmark|$LAB/run|g" \
         -e "s|api.example.com:443|localhost:${LAB_WEB[$LAB_KIND]:-0}|g; s|listen 443 |listen 127.0.0.1:${LAB_WEB[$LAB_KIND]:-0} |" \
         -e "s|mqtt.example.com:8883|localhost:${LAB_BROKER[$LAB_KIND]:-0}|g; s|mqtt.example.com -p 8883|localhost -p ${LAB_BROKER[$LAB_KIND]:-0}|g" \
-        -e "s|^listener 8883|listener ${LAB_BROKER[$LAB_KIND]:-0} 127.0.0.1|" \
+        -e "s|^listener 8883|listener ${LAB_BROKER[$LAB_KIND]:-0} localhost|" \
         -e "s|18830|$LAB_PLAIN|g; s|127.0.0.1:8443|127.0.0.1:$LAB_OWN|g" <<<"$text"
 }
 
@@ -150,6 +151,12 @@ lab_other_side() {
         lab_tries start_web
         lab_tries start_broker
     done
+}
+
+# lab_debian: the number of this Debian's release.
+lab_debian() {
+    # shellcheck disable=SC1091
+    (. /etc/os-release && echo "${VERSION_ID:-0}")
 }
 
 # lab_greeted [TLS]: what was printed last, in $LAB/got, is the web server's greeting for the device.
