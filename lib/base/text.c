@@ -332,3 +332,20 @@ BM_RESULT bm_text_parse_duration(bm_bytes text, int64_t *seconds)
         }
     return bm_fail(BM_E_MALFORMED, "a duration is a number and one of s, m, h, d, y");
 }
+
+bool bm_text_next_word(bm_bytes *rest, bm_bytes *word)
+{
+    size_t end = 0;
+
+    if (rest->size == 0)
+        return false;
+    while (end < rest->size && rest->data[end] != ',')
+        end++;
+    *word = bm_bytes_slice(*rest, 0, end);
+    *rest = end < rest->size ? bm_bytes_slice(*rest, end + 1, rest->size - end - 1) : bm_bytes_of(NULL, 0);
+    while (word->size > 0 && word->data[0] == ' ')
+        *word = bm_bytes_slice(*word, 1, word->size - 1);
+    while (word->size > 0 && word->data[word->size - 1] == ' ')
+        word->size--;
+    return true;
+}

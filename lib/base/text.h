@@ -1,5 +1,5 @@
 /*
- * Bytes as text and back: hex, base64 (RFC 4648, section 4), UTF-8, times (RFC 3339), and the syntax of identities.
+ * Bytes as text and back: hex, base64 (RFC 4648, section 4), UTF-8, times (RFC 3339), lists, and the syntax of identities.
  */
 #ifndef BM_BASE_TEXT_H
 #define BM_BASE_TEXT_H
@@ -51,5 +51,8 @@ BM_RESULT bm_text_parse_u64(bm_bytes text, uint64_t max, uint64_t *value);
 
 /* A duration: digits and one of s m h d y (365 days), in seconds; BM_E_MALFORMED when not so or above 100 years. */
 BM_RESULT bm_text_parse_duration(bm_bytes text, int64_t *seconds);
+
+/* Cuts the next word off a list with commas, without the spaces around it; both are views of the list. False at its end. */
+bool bm_text_next_word(bm_bytes *rest, bm_bytes *word);
 
 #endif

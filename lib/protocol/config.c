@@ -34,23 +34,6 @@ static int word_of(bm_bytes text, const char *const *words, int count)
     return -1;
 }
 
-bool bm_config_next_word(bm_bytes *rest, bm_bytes *word)
-{
-    size_t end = 0;
-
-    if (rest->size == 0)
-        return false;
-    while (end < rest->size && rest->data[end] != ',')
-        end++;
-    *word = bm_bytes_slice(*rest, 0, end);
-    *rest = end < rest->size ? bm_bytes_slice(*rest, end + 1, rest->size - end - 1) : bm_bytes_of(NULL, 0);
-    while (word->size > 0 && word->data[0] == ' ')
-        *word = bm_bytes_slice(*word, 1, word->size - 1);
-    while (word->size > 0 && word->data[word->size - 1] == ' ')
-        word->size--;
-    return true;
-}
-
 static BM_RESULT set_classes(bm_bytes value, bm_profile *profile)
 {
     bm_bytes word;
@@ -58,7 +41,7 @@ static BM_RESULT set_classes(bm_bytes value, bm_profile *profile)
 
     for (int i = 0; i < BM_CLASS_COUNT; i++)
         profile->classes[i] = false;
-    while (bm_config_next_word(&value, &word)) {
+    while (bm_text_next_word(&value, &word)) {
         if (bm_anchors_class_by_name(word, &class).code != BM_OK)
             return bm_fail(BM_E_CONFIG_INVALID, "classes is a list of discrete, firmware, virtual");
         profile->classes[class] = true;
@@ -72,7 +55,7 @@ static BM_RESULT set_ik_keys(bm_bytes value, bm_profile *profile)
 
     for (int i = 0; i < BM_KEY_TYPE_COUNT; i++)
         profile->ik_keys[i] = false;
-    while (bm_config_next_word(&value, &word)) {
+    while (bm_text_next_word(&value, &word)) {
         bm_key_type type = bm_pubkey_type_by_name(word);
 
         BM_CHECK(type != BM_KEY_NONE, BM_E_CONFIG_INVALID,

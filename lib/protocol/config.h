@@ -34,9 +34,6 @@ typedef struct {
  */
 BM_RESULT bm_config_parse(const char *name, bm_bytes text, bm_config *config);
 
-/* Cuts the next word off a list with commas, without the spaces around it; false at its end. For what reads values. */
-bool bm_config_next_word(bm_bytes *rest, bm_bytes *word);
-
 /* The profile of this name; NULL when there is none. */
 const bm_profile *bm_config_profile(const bm_config *config, const char *name);
 

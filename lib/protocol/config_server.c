@@ -64,7 +64,7 @@ static BM_RESULT set_proxies(bm_bytes value, bm_config *config)
 {
     bm_bytes word;
 
-    while (bm_config_next_word(&value, &word)) {
+    while (bm_text_next_word(&value, &word)) {
         BM_CHECK(config->trusted_proxy_count < BM_CONFIG_PROXIES_MAX, BM_E_CONFIG_INVALID, "trusted_proxies has more than 16 networks");
         if (bm_address_parse_network(word, &config->trusted_proxies[config->trusted_proxy_count]).code != BM_OK)
             return bm_fail(BM_E_CONFIG_INVALID, "trusted_proxies is a list of addresses and networks as 127.0.0.1, 10.0.0.0/8, 2001:db8::/32");

@@ -134,6 +134,20 @@ static void numbers_and_durations_have_limits(void **state)
     assert_code(bm_text_parse_duration(bm_bytes_str("5w"), &seconds), BM_E_MALFORMED);
 }
 
+static void a_list_is_words_between_commas_without_the_spaces_around_them(void **state)
+{
+    static const char *const words[] = {"a", "b c", "", "d"};
+    bm_bytes rest = bm_bytes_str("  a , b c,, d,");
+    bm_bytes word;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        assert_true(bm_text_next_word(&rest, &word));
+        assert_bytes(word, bm_bytes_str(words[i]));
+    }
+    assert_false(bm_text_next_word(&rest, &word));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +159,7 @@ int main(void)
         cmocka_unit_test(times_go_there_and_back),
         cmocka_unit_test(times_that_do_not_exist_are_refused),
         cmocka_unit_test(numbers_and_durations_have_limits),
+        cmocka_unit_test(a_list_is_words_between_commas_without_the_spaces_around_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
