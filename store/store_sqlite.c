@@ -208,6 +208,13 @@ static void close_database(bm_store *store)
     free(store);
 }
 
+/* For BM_AUTO. */
+static void close_opened(bm_store **store)
+{
+    if (*store != NULL)
+        close_database(*store);
+}
+
 static BM_RESULT begin_reading(bm_store *store)
 {
     bm_query_pool *pool = bm_store_sqlite_pool(store);
@@ -239,12 +246,6 @@ static void rollback(bm_store *store)
 
     if (!sqlite3_get_autocommit(pool->db))
         bm_result_ignore(bm_query_simple(pool, BM_SQL_ROLLBACK));
-}
-
-BM_RESULT bm_store_sqlite_in_transaction(bm_query_pool *pool)
-{
-    BM_CHECK(!sqlite3_get_autocommit(pool->db), BM_E_STORE, "no transaction is open");
-    return bm_ok();
 }
 
 static void set_patience(bm_store *store, unsigned milliseconds)
@@ -301,7 +302,7 @@ static const bm_store_ops sqlite_ops = {
 
 static BM_RESULT open_database(const char *path, bool create, bm_store **store)
 {
-    BM_AUTO(bm_store_freep) bm_store *opened = NULL;
+    BM_AUTO(close_opened) bm_store *opened = NULL;
     bm_store_sqlite *own;
     uint8_t byte;
     int status;

@@ -16,11 +16,15 @@ static inline bm_query_pool *bm_store_sqlite_pool(bm_store *store)
     return &((bm_store_sqlite *)(void *)store)->pool;
 }
 
+/* BM_E_STORE unless a transaction is open (SQLite itself may have ended it, after an I/O error): nothing is written outside one. */
+static inline BM_RESULT bm_store_sqlite_in_transaction(bm_query_pool *pool)
+{
+    BM_CHECK(!sqlite3_get_autocommit(pool->db), BM_E_STORE, "no transaction is open");
+    return bm_ok();
+}
+
 /* See bm_store_open. */
 BM_RESULT bm_store_sqlite_open(const char *path, bool create, bm_store **store);
-
-/* BM_E_STORE unless a transaction is open (SQLite itself may have ended it, after an I/O error): nothing is written outside one. */
-BM_RESULT bm_store_sqlite_in_transaction(bm_query_pool *pool);
 
 /* What every change of the anchors or CRLs does besides: the epoch grows, and the log has an entry with the SHA-256 of what changed. */
 BM_RESULT bm_store_sqlite_anchor_note(bm_query_pool *pool, const uint8_t *sha256, const char *act, bm_bytes evidence, int64_t now);
