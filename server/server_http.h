@@ -26,6 +26,9 @@ void bm_server_http_answer(bm_server_connection *connection, int status, const c
 /* Answers with the problem document of a failure. */
 void bm_server_http_refuse(bm_server_connection *connection, bm_result failure);
 
+/* The same, and says in how many seconds the client may try again; 0: not. */
+void bm_server_http_refuse_for(bm_server_connection *connection, bm_result failure, unsigned retry_after);
+
 /* The client's address, for the log. */
 const char *bm_server_http_client(const bm_server_connection *connection);
 
