@@ -198,7 +198,8 @@ static BM_RESULT make_certificate(bm_ctl_batch_ca *ca, const bm_ctl_batch_judged
                                                     .key = &key,
                                                     .now = now},
                               &tbs, &issue));
-    BM_TRY(bm_grant_sign(ca->keys, &ca->ca, fields, judged->ticket, bm_buf_view(&tbs), time_of(profile, now), &signature));
+    BM_TRY(bm_grant_sign(ca->keys, &ca->ca, fields, judged->ticket, bm_buf_view(&tbs),
+                         time_of(profile, now), &signature));
     BM_TRY(bm_issue_assemble(&made->der, bm_buf_view(&tbs), bm_pkey_default_sig(ca->ca.key.type), bm_buf_view(&signature)));
     made->row.issued = now;
     made->row.not_before = issue.not_before;

@@ -41,7 +41,8 @@ static const bm_ctl_command commands[] = {
     {"log", "verify", "", "Recompute the log's chain, and compare the certificates with it.", 0, 0, 0, 0, bm_ctl_log_verify},
     {"batch", NULL, "", "Answer a directory of request files (birthmark request, birthmark accept) with one signed file.",
      BM_OPTION_BIT(VALID) | BM_OPTION_BIT(PASSPHRASE_FILE), BM_OPTION_BIT(IN) | BM_OPTION_BIT(OUT), 0, 0, bm_ctl_batch_command},
-    {"tls", "renew", "", "Make a new TLS certificate for the server's key, with the names of the old one or those of --tls-name.",
+    {"tls", "renew", "", "Make a new TLS certificate for the server's key, with the names of the old one or "
+     "those of --tls-name.",
      BM_OPTION_BIT(TLS_NAME) | BM_OPTION_BIT(PASSPHRASE_FILE), 0, 0, 0, bm_ctl_tls_renew},
 };
 

@@ -119,7 +119,8 @@ static BM_RESULT find_names(bm_buf *names, bm_ctl *ctl)
     result = take_over(bm_buf_view(&pem), names, ctl);
     if (result.code == BM_OK || result.code == BM_E_NO_MEMORY)
         return result;
-    return bm_failf(result.code, "the names of %s cannot be taken over (%s): give all that the new certificate is to have, each with --tls-name",
+    return bm_failf(result.code, "the names of %s cannot be taken over (%s): give all that the new certificate is to have, each with "
+                    "--tls-name",
                     (const char *)path.data, result.detail == NULL ? bm_code_name(result.code) : result.detail);
 }
 

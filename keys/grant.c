@@ -2,7 +2,8 @@
 
 #include "x509/issue.h"
 
-BM_RESULT bm_grant_ticket(bm_keys *keys, bm_ticket_fields *fields, bm_grant_time time, uint8_t ticket[BM_TICKET_SIZE])
+BM_RESULT bm_grant_ticket(bm_keys *keys, bm_ticket_fields *fields, bm_grant_time time,
+                          uint8_t ticket[BM_TICKET_SIZE])
 {
     BM_AUTO_BUF message = BM_BUF_EMPTY;
 
@@ -26,8 +27,8 @@ BM_RESULT bm_grant_check(bm_keys *keys, bm_ticket_fields *fields, bm_bytes prese
     return bm_ok();
 }
 
-BM_RESULT bm_grant_sign(bm_keys *keys, const bm_ca *ca, bm_ticket_fields *fields, bm_bytes presented, bm_bytes tbs, bm_grant_time time,
-                        bm_buf *signature)
+BM_RESULT bm_grant_sign(bm_keys *keys, const bm_ca *ca, bm_ticket_fields *fields, bm_bytes presented, bm_bytes tbs,
+                        bm_grant_time time, bm_buf *signature)
 {
     BM_TRY(bm_grant_check(keys, fields, presented, time));
     BM_TRY(bm_issue_check_tbs(tbs, ca, bm_pkey_default_sig(ca->key.type), fields->ik_spki));

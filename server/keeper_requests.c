@@ -60,7 +60,8 @@ static BM_RESULT answer_issue(bm_keeper *keeper, bm_message *message, int64_t no
     BM_TRY(bm_cursor_sized32(&message->body, TBS_MAX, &tbs));
     BM_TRY(bm_cursor_end(&message->body));
     BM_TRY(bm_ticket_parse_message(ticket_message, &fields));
-    BM_TRY(bm_grant_sign(keeper->keys, &keeper->ca, &fields, presented, tbs, time_of(keeper, now), &signature));
+    BM_TRY(bm_grant_sign(keeper->keys, &keeper->ca, &fields, presented, tbs, time_of(keeper, now),
+                         &signature));
     BM_TRY(bm_message_begin(reply, BM_MSG_ISSUE_REPLY, message->id));
     return bm_buf_put_sized32(reply, bm_buf_view(&signature));
 }

@@ -15,8 +15,9 @@ typedef struct {
 } bm_monitor_options;
 
 /*
- * Runs until SIGTERM or SIGINT, and returns the program's exit code: 0; BM_EXIT_CANNOT_BEGIN when something is wrong that a person
- * must put right (said on standard error). SIGHUP is answered with a line in the log. A process that dies after all have begun is started again, however often.
+ * Runs until SIGTERM or SIGINT, and returns the program's exit code: 0; BM_EXIT_CANNOT_BEGIN when something
+ * is wrong that a person must put right (said on standard error). SIGHUP is answered with a line in the log.
+ * A process that dies after all have begun is started again, however often.
  */
 int bm_monitor_main(const bm_monitor_options *options);
 

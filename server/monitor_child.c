@@ -45,7 +45,10 @@ static _Noreturn void become(const bm_monitor_child *child, const bm_monitor_gif
     (void)snprintf(name, sizeof(name), "%s", bm_process_name(child->process));
     (void)sigemptyset(&none);
     good = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == monitor && setsid() >= 0;
-    /* Before it is let through: a service manager may send it to all processes at once, whatever they have come to (bm_process_term_fd). */
+    /*
+     * Before it is let through: a service manager may send it to all processes at once, whatever they have
+     * come to (bm_process_term_fd).
+     */
     good = good && sigaction(SIGHUP, &ignore, NULL) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
     good = good && null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
     good = good && dup2(handover, BM_FD_HANDOVER) >= 0 && dup2(ready, BM_FD_READY) >= 0;

@@ -53,8 +53,9 @@ static BM_RESULT start_keeper(const bm_monitor_gifts *gifts, bm_monitor_child *c
 
     BM_TRY(bm_handover_put_number(&count, (uint32_t)gifts->server_count));
     BM_TRY(bm_handover_put_number(&ticket_lifetime, (uint32_t)bm_config_ticket_lifetime(&state->config)));
-    const bm_bytes pieces[] = {bm_buf_view(&count),         bm_buf_view(&ticket_lifetime),   bm_buf_view(&state->passphrase),
-                               bm_buf_view(&state->ca_key), bm_buf_view(&state->ticket_key), bm_buf_view(&state->ca_der)};
+    const bm_bytes pieces[] = {bm_buf_view(&count),             bm_buf_view(&ticket_lifetime),
+                               bm_buf_view(&state->passphrase), bm_buf_view(&state->ca_key),
+                               bm_buf_view(&state->ticket_key), bm_buf_view(&state->ca_der)};
 
     return bm_monitor_child_start(
         child, &(bm_monitor_gift){.pieces = pieces, .piece_count = 6, .fds = gifts->keeper, .fd_count = gifts->server_count});

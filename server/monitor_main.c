@@ -178,7 +178,8 @@ static void on_signals(monitor_self *monitor)
         if (info.ssi_signo == SIGCHLD)
             continue;
         if (info.ssi_signo == SIGHUP) {
-            bm_log_line(&monitor->log, "SIGHUP does nothing: to apply a changed configuration, restart the service (systemctl restart birthmarkd)");
+            bm_log_line(&monitor->log, "SIGHUP does nothing: to apply a changed configuration, restart the service "
+                                       "(systemctl restart birthmarkd)");
             continue;
         }
         if (monitor->phase >= MONITOR_STOPPING_SERVERS)

@@ -25,7 +25,7 @@ typedef struct {
     bm_device_status status;
     int64_t created;
     int64_t changed;
-    int64_t admitted;                    /* when an operator last let it in whose certificates had ended; 0: never */
+    int64_t admitted;                    /* when an operator last let it in (bm_store_device_admit); 0: never */
 } bm_device;
 
 /* Who has an identity, as seen by an EK that asks for it. */
@@ -192,7 +192,10 @@ BM_RESULT bm_store_crl_list(bm_store *store, bm_store_crl_row row, void *context
 BM_RESULT bm_store_device_add(bm_store *store, const uint8_t ek_sha256[BM_SHA256_SIZE], const char *identity, int64_t now, bool *changed);
 /* Retires a device for good: its EK gets nothing any more; its identity is free for a device that an operator adds. Again is no error. BM_E_STORE_NOT_FOUND. */
 BM_RESULT bm_store_device_retire(bm_store *store, int64_t id, int64_t now);
-/* Lets a device in whose certificates have all ended, whatever its profile says of renewals: `admitted` of the device becomes `now`. BM_E_STORE_NOT_FOUND; BM_E_DEVICE_RETIRED. */
+/*
+ * Lets a device in whose certificates have all ended, whatever its profile says of renewals: `admitted` of
+ * the device becomes `now`. BM_E_STORE_NOT_FOUND; BM_E_DEVICE_RETIRED.
+ */
 BM_RESULT bm_store_device_admit(bm_store *store, int64_t id, int64_t now);
 /* By identity (the active one before retired ones) or by EK hash in hex (a prefix of 8 digits or more, if it is the only one). A whole hash is the EK's before it is an identity; BM_E_STORE_NOT_FOUND, BM_E_STORE_CONFLICT (more than one may be meant). */
 BM_RESULT bm_store_device_find(bm_store *store, const char *name, bm_device *device);

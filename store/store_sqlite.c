@@ -98,12 +98,14 @@ static const char *const steps[SCHEMA_VERSION - 1] = {
     "CREATE INDEX certificate_device ON certificate (device_id, not_after);"
     "PRAGMA user_version = 3;",
     /*
-     * When an operator last let a device in. It was in `changed` before, which every other act on the device sets as well: only the log knows which
-     * it was, so who was let in is what the log says, and nobody else. By one pass over it, since it has no index for that.
+     * When an operator last let a device in. It was in `changed` before, which every other act on the device
+     * sets as well: only the log knows which it was, so who was let in is what the log says, and nobody else.
+     * By one pass over it, since it has no index for that.
      */
     "ALTER TABLE device ADD COLUMN admitted INTEGER NOT NULL DEFAULT 0;"
     "UPDATE device SET admitted = acts.time"
-    " FROM (SELECT evidence, max(time) AS time FROM log WHERE kind = 3 AND text = 'admit device' GROUP BY evidence) AS acts"
+    " FROM (SELECT evidence, max(time) AS time FROM log WHERE kind = 3 AND text = 'admit device'"
+    " GROUP BY evidence) AS acts"
     " WHERE acts.evidence = device.ek_sha256;"
     "PRAGMA user_version = 4;",
 };

@@ -37,7 +37,9 @@ BM_RESULT bm_config_parse(const char *name, bm_bytes text, bm_config *config);
 /* The profile of this name; NULL when there is none. */
 const bm_profile *bm_config_profile(const bm_config *config, const char *name);
 
-/* The longest life of a ticket that a profile gives, in seconds: at most an hour. Of those over the network. */
+/*
+ * The longest life of a ticket that a profile gives, in seconds: at most an hour. Of those over the network.
+ */
 int64_t bm_config_ticket_lifetime(const bm_config *config);
 
 /* The configuration that init writes, with comments that explain each key. A string literal. */

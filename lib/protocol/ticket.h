@@ -47,7 +47,10 @@ BM_RESULT bm_ticket_put_challenge(bm_buf *out, const bm_ticket_fields *fields);
 BM_RESULT bm_ticket_parse_challenge(bm_bytes challenge, bm_ticket_fields *fields);
 BM_RESULT bm_ticket_parse_offline_challenge(bm_bytes challenge, bm_ticket_fields *fields);
 
-/* BM_E_TICKET_INVALID unless expires <= now + lifetime: a ticket that ends later was made for a time that is still to come. */
+/*
+ * BM_E_TICKET_INVALID unless expires <= now + lifetime: a ticket that ends later was made for a time that is
+ * still to come.
+ */
 BM_RESULT bm_ticket_check_end(const bm_ticket_fields *fields, int64_t now, int64_t lifetime);
 
 /* BM_E_TICKET_INVALID unless now < expires <= now + lifetime (a ticket from the future is as foreign as a stale one). */

@@ -271,9 +271,12 @@ static BM_RESULT put_name_text(bm_buf *names, uint8_t tag, bm_bytes content)
         BM_TRY(bm_address_of(content, &address));
         bm_address_text(&address, text);
         /* As many bytes as it had: four of IPv4 are another name than the sixteen that stand for them. */
-        BM_TRY(bm_buf_putf(names, "%s%s", content.size == 16 && bm_address_is_v4(&address) ? "::ffff:" : "", text));
+        if (content.size == 16 && bm_address_is_v4(&address))
+            BM_TRY(bm_buf_put_str(names, "::ffff:"));
+        BM_TRY(bm_buf_put_str(names, text));
     } else {
-        BM_CHECK(tag == TAG_SAN_DNS && is_dns_name(content), BM_E_MALFORMED, "it has a name that is neither a DNS name nor an IP address");
+        BM_CHECK(tag == TAG_SAN_DNS && is_dns_name(content), BM_E_MALFORMED,
+                 "it has a name that is neither a DNS name nor an IP address");
         BM_TRY(bm_buf_put(names, content));
     }
     return bm_buf_put_u8(names, 0);

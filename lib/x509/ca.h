@@ -51,8 +51,9 @@ BM_RESULT bm_ca_tls_certificate(const bm_ca *ca, const bm_pkey *ca_key, const bm
                                 bm_buf *der);
 
 /*
- * Appends the names in the SAN of a TLS server's certificate (DER), in their order and as bm_ca_tls_certificate takes them, each with a NUL behind it;
- * `count` says how many. BM_E_MALFORMED: not a certificate, one without such names, or one with a name that is neither DNS name nor address.
+ * Appends the names in the SAN of a TLS server's certificate (DER), in their order and as
+ * bm_ca_tls_certificate takes them, each with a NUL behind it; `count` says how many. BM_E_MALFORMED: not a
+ * certificate, one without such names, or one with a name that is neither DNS name nor address.
  */
 BM_RESULT bm_ca_tls_names(bm_bytes der, bm_buf *names, size_t *count);
 

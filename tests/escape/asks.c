@@ -112,7 +112,10 @@ static void ask_sign_by_stale_ticket(const escape_scene *scene, char said[ESCAPE
     say_result(sign_with(scene, -1, 0, 0), said);
 }
 
-/* A ticket for a time when the attacker is gone from the process: later than any profile may say, and next year. */
+/*
+ * A ticket for a time when the attacker is gone from the process: later than any profile may say, and next
+ * year.
+ */
 static void ask_for_ticket_of_later(const escape_scene *scene, char said[ESCAPE_TEXT_SIZE])
 {
     static const int64_t lifetimes[] = {7200, INT64_C(365) * 86400};

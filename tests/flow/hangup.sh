@@ -1,5 +1,6 @@
 #!/bin/bash
-# SIGHUP ends nothing: neither when an operator takes it for a reload, nor when the terminal is closed. The log says what to do instead.
+# SIGHUP ends nothing: neither when an operator takes it for a reload, nor when the terminal is closed. The log says
+# what to do instead.
 . "$(dirname "$0")/../lab/lab.sh"
 lab_begin
 lab_tpm one --ek L-2
@@ -46,7 +47,8 @@ lab_device x one L-2 ecc256 SN1
 lab_step challenge x one
 lab_activate x
 mkfifo "$LAB/go"
-"$LAB_HERE/clients" paused certificate "$LAB/x" "${LAB_URL[one]}" "$(lab_ca_file one)" <"$LAB/go" >"$LAB/said" 2>"$LAB/paused.log" &
+"$LAB_HERE/clients" paused certificate "$LAB/x" "${LAB_URL[one]}" "$(lab_ca_file one)" <"$LAB/go" >"$LAB/said" \
+    2>"$LAB/paused.log" &
 LAB_PID[paused]=$!
 exec 7>"$LAB/go"
 lab_wait 30 grep -q '^waiting' "$LAB/said" || lab_die "$(cat "$LAB/paused.log")"

@@ -1,7 +1,8 @@
 /*
- * bm_issue_parse and bm_issue_check_tbs (x509/issue.h), bm_ca_parse, bm_ca_tls_names and bm_ca_next_pem (x509/ca.h), bm_name_text (x509/name.h),
- * bm_pubkey_parse_spki (crypto/pubkey.h), bm_pkey_parse_sig_algorithm (crypto/pkey.h): certificates of our own kind, and their parts. The first
- * byte says what the rest is.
+ * bm_issue_parse and bm_issue_check_tbs (x509/issue.h), bm_ca_parse, bm_ca_tls_names and bm_ca_next_pem
+ * (x509/ca.h), bm_name_text (x509/name.h), bm_pubkey_parse_spki (crypto/pubkey.h),
+ * bm_pkey_parse_sig_algorithm (crypto/pkey.h): certificates of our own kind, and their parts. The first byte
+ * says what the rest is.
  */
 #include "world.h"
 

@@ -104,7 +104,10 @@ static void seed_messages(void)
     seed_choice("keeper", "tbs", 1, bm_buf_view(&all));
 }
 
-/* A ticket that ends too far ahead is asked for; and presented, with its MAC, for what would be signed otherwise. */
+/*
+ * A ticket that ends too far ahead is asked for; and presented, with its MAC, for what would be signed
+ * otherwise.
+ */
 static void seed_late(void)
 {
     bm_ticket_fields fields = {.key_id = WORLD_TICKET_KEY_ID, .expires = MAKE_NOW + INT64_C(365) * 86400};

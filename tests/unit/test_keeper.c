@@ -286,7 +286,10 @@ static void no_ticket_is_made_for_a_time_that_is_still_to_come(void **state)
     makes_no_ticket(f, INT64_MAX, 0);
 }
 
-/* One that was made in the future: under a clock that was ahead, or by a keeper before this one that did not look. */
+/*
+ * One that was made in the future: under a clock that was ahead, or by a keeper before this one that did not
+ * look.
+ */
 static void a_ticket_that_ends_too_far_ahead_is_not_signed_for_whoever_made_it(void **state)
 {
     static const int64_t ahead[] = {1, 101, INT64_C(3) * 365 * 86400};

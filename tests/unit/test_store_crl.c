@@ -194,7 +194,10 @@ static void an_update_that_fails_leaves_the_database_as_it_was(void **state)
     bm_store_free(again);
 }
 
-/* An act of an operator on the device with this EK, as versions before wrote it, with the time in `changed` whatever it was. */
+/*
+ * An act of an operator on the device with this EK, as versions before wrote it, with the time in `changed`
+ * whatever it was.
+ */
 static void act(fixture *f, uint8_t ek_byte, int64_t now, bool admits)
 {
     bm_store_lookup found;
@@ -218,7 +221,10 @@ static void admitted_at(bm_store *store, uint8_t ek_byte, int64_t expected)
     assert_int_equal(found.device.admitted, expected);
 }
 
-/* Before version 4 the time of any act stood for a device's admission: an update lets in whom the log says, and nobody else. */
+/*
+ * Before version 4 the time of any act stood for a device's admission: an update lets in whom the log says,
+ * and nobody else.
+ */
 static void an_update_lets_in_whom_an_operator_let_in_and_nobody_else(void **state)
 {
     fixture *f = *state;
