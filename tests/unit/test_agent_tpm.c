@@ -5,10 +5,24 @@
 #include "agent/tpm_ek.h"
 #include "agent/tpm_ik.h"
 #include "base/text.h"
+#include "program/sanitized.h"
 #include "protocol/problem.h"
 #include "x509/ca.h"
 
 #include <string.h>
+#if BM_SANITIZED
+#include <sanitizer/lsan_interface.h>
+#endif
+
+/* What is taken in between is not looked for: the TSS of Debian 13 loses 96 bytes for each TCTI that cannot be loaded. */
+static void look_for_leaks(bool now)
+{
+#if BM_SANITIZED
+    now ? __lsan_enable() : __lsan_disable();
+#else
+    (void)now;
+#endif
+}
 
 static void test_success_is_success(void **state)
 {
@@ -98,8 +112,11 @@ static void test_a_tcti_that_is_none_is_unreachable(void **state)
     bm_tpm_context context = {0};
 
     (void)state;
+    look_for_leaks(false);
     assert_code(bm_tpm_context_open("nonesuch:", &context), BM_E_TPM_UNREACHABLE);
+    look_for_leaks(true);
     assert_null(context.esys);
+    assert_null(context.tcti);
 }
 
 /* Two certificates as they lie in NV: two SEQUENCEs of 4 and 3 bytes. */
