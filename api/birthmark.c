@@ -1,10 +1,10 @@
-#include "agent/identity.h"
-#include "agent/tls_files.h"
 #include "api/abi.h"
 #include "api/failure.h"
 #include "api/handle.h"
 #include "api/openssl.h"
 #include "base/text.h"
+#include "device/identity/identity.h"
+#include "device/tls/files.h"
 
 #include <openssl/x509.h>
 #include <stdio.h>

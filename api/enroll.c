@@ -1,13 +1,13 @@
-#include "agent/enroll.h"
+#include "device/exchange/enroll.h"
 
-#include "agent/options_values.h"
-#include "agent/sink.h"
-#include "agent/tpm_ik.h"
 #include "api/abi.h"
 #include "api/failure.h"
 #include "api/handle.h"
 #include "api/openssl.h"
 #include "api/pipe.h"
+#include "device/cli/options_values.h"
+#include "device/talk/sink.h"
+#include "device/tpm/ik.h"
 
 #include <stdio.h>
 #include <string.h>

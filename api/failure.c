@@ -1,6 +1,6 @@
 #include "api/failure.h"
 
-#include "agent/exit.h"
+#include "device/talk/exit.h"
 
 #include <stdio.h>
 

@@ -2,8 +2,8 @@
 #ifndef BM_API_HANDLE_H
 #define BM_API_HANDLE_H
 
-#include "agent/tls_key.h"
-#include "agent/tls_signer.h"
+#include "device/tls/key.h"
+#include "device/tls/signer.h"
 #include "include/birthmark.h"
 
 #include <pthread.h>

@@ -1,10 +1,10 @@
-#include "agent/tls_files.h"
-#include "agent/tls_use.h"
 #include "api/abi.h"
 #include "api/failure.h"
 #include "api/handle.h"
 #include "api/openssl.h"
 #include "api/pipe.h"
+#include "device/tls/files.h"
+#include "device/tls/use.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -46,7 +46,7 @@ static BM_RESULT sign_wish(bm_handle_key *key, const bm_tls_wish *wish, bm_buf *
     return bm_fail(BM_E_TPM, "the TPM's RSA-PSS signatures are none that TLS 1.3 takes: another SSL_CTX does TLS 1.2 with this key; an ECC key has both");
 }
 
-/* The hand of the key (tls_key.h). */
+/* The hand of the key (tls/key.h). */
 static bool sign(void *context, bm_tls_scheme scheme, bm_hash_alg hash, const bm_digest *digest, bm_buf *signature)
 {
     bm_handle_key *key = context;

@@ -1,6 +1,6 @@
 /* How long the TPM takes for signatures one after the other, as the tunnel's signer has them made: bench_sign TCTI STATE COUNT prints milliseconds. */
-#include "agent/tls_signer.h"
-#include "agent/tunnel_ours.h"
+#include "device/tls/signer.h"
+#include "device/tunnel/ours.h"
 #include "program/clock.h"
 
 #include <stdio.h>

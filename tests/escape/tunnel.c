@@ -5,10 +5,10 @@
  */
 #include "tests/escape/escape.h"
 
-#include "agent/tunnel_helper.h"
-#include "agent/tunnel_link.h"
-#include "agent/tunnel_sandbox.h"
 #include "base/text.h"
+#include "device/tunnel/helper.h"
+#include "device/tunnel/link.h"
+#include "device/tunnel/sandbox.h"
 #include "program/sanitized.h"
 
 #include <arpa/inet.h>

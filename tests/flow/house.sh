@@ -19,8 +19,8 @@ breaks() {
 
 lab_say "layers"
 breaks layer lib/tpm/a.c <<<'#include "x509/ekc.h"'
-breaks layer agent/a.c <<<'#include "store/store.h"'
-breaks layer agent/a.c <<<'#include "api/handle.h"'
+breaks layer device/a.c <<<'#include "store/store.h"'
+breaks layer device/a.c <<<'#include "api/handle.h"'
 breaks layer api/a.c <<<'#include "server/message.h"'
 breaks third-party lib/tpm/a.c <<<'#include <openssl/evp.h>'
 breaks third-party server/server_http.c <<<'#include <openssl/ssl.h>'
@@ -35,8 +35,8 @@ breaks lib-pure lib/x509/a.c <<<'    now = time(NULL);'
 breaks lib-pure lib/crypto/a.c <<<'    RAND_bytes(a, 1);'
 
 lab_say "lengths"
-{ printf 'static int a(void)\n{\n'; seq 60 | sed 's/.*/    a();/'; printf '}\n'; } | breaks function-length agent/a.c
-seq 501 | sed 's/.*//' | breaks file-length agent/a.c
+{ printf 'static int a(void)\n{\n'; seq 60 | sed 's/.*/    a();/'; printf '}\n'; } | breaks function-length device/a.c
+seq 501 | sed 's/.*//' | breaks file-length device/a.c
 
 lab_say "names and contracts"
 breaks export lib/tpm/a.c <<<$'int bm_b_c(void)\n{\n}'

@@ -1,7 +1,7 @@
 #include "parser_rows.h"
 
-#include "agent/key_file.h"
-#include "agent/tpm_object.h"
+#include "device/identity/key_file.h"
+#include "device/tpm/object.h"
 #include "protocol/reply.h"
 #include "protocol/ticket.h"
 #include "server/server_head.h"

@@ -1,10 +1,10 @@
 /*
  * bm_reply_challenge_parse and _put, bm_reply_certificate_parse and _put (protocol/reply.h), bm_problem_parse and _put (protocol/problem.h),
- * bm_exchange_verdict (agent/exchange.h): what a device reads of a server.
+ * bm_exchange_verdict (device/exchange/exchange.h): what a device reads of a server.
  */
 #include "fuzz.h"
 
-#include "agent/exchange.h"
+#include "device/exchange/exchange.h"
 #include "protocol/problem.h"
 #include "protocol/reply.h"
 

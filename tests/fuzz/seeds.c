@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     FUZZ_MUST(mkdir(root, 0755) == 0 || errno == EEXIST);
     seeds_lib();
     seeds_server();
-    seeds_agent();
+    seeds_device();
     seeds_swarm();
     seeds_offline();
     return 0;

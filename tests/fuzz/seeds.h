@@ -18,7 +18,7 @@ void seed_put_piece(bm_buf *out, bm_bytes bytes);
 /* Those of lib/, of the processes, of the device, of the load tool, and of the exchange by files. */
 void seeds_lib(void);
 void seeds_server(void);
-void seeds_agent(void);
+void seeds_device(void);
 void seeds_swarm(void);
 void seeds_offline(void);
 

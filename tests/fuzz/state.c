@@ -1,13 +1,13 @@
 /*
- * bm_identity_look, _is_current, _save (agent/identity.h), bm_key_file_parse and _put (agent/key_file.h), bm_renewal_parse and _put (agent/renewal.h):
+ * bm_identity_look, _is_current, _save (device/identity/identity.h), bm_key_file_parse and _put (device/identity/key_file.h), bm_renewal_parse and _put (device/exchange/renewal.h):
  * what a device finds in its state directory. The first byte says which file the rest is: 0 device.crt, 1 device.crt made of the rest as DER, 2
  * renew_after, 3 device.key, 4 device.key made of the rest as DER, 5 ek, 6 renewal. The other files are good ones.
  */
 #include "world.h"
 
-#include "agent/identity.h"
-#include "agent/key_file.h"
-#include "agent/renewal.h"
+#include "device/exchange/renewal.h"
+#include "device/identity/identity.h"
+#include "device/identity/key_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /*
- * agent/tpm_context.h, tpm_object.h, tpm_nv.h, tpm_ek.h, tpm_ik.h, tpm_session.h, tpm_activate.h, doctor_tpm.h, doctor_handles.h, doctor_ek.h: the agent,
+ * device/tpm/context.h, tpm/object.h, tpm/nv.h, tpm/ek.h, tpm/ik.h, tpm/session.h, tpm/activate.h, doctor/tpm.h, doctor/handles.h, doctor/ek.h: the agent,
  * and libtss2-esys below it, before a TPM that answers falsely. A TCTI of ours gives the answers of tpm_answers.h, changed as the input says: a TPM, or somebody on its bus.
  *
  * The first byte says what is in the TPM, whether it is enrolled or the doctor looks at it, and whether it is enrolled in a session. Then, again and again: how many answers pass unchanged (u8), what happens to the next (u8; with the top
@@ -7,12 +7,12 @@
  */
 #include "tpm_answers.h"
 
-#include "agent/doctor_ek.h"
-#include "agent/doctor_handles.h"
-#include "agent/doctor_tpm.h"
-#include "agent/key_file.h"
-#include "agent/tpm_activate.h"
-#include "agent/tpm_session.h"
+#include "device/doctor/ek.h"
+#include "device/doctor/handles.h"
+#include "device/doctor/tpm.h"
+#include "device/identity/key_file.h"
+#include "device/tpm/activate.h"
+#include "device/tpm/session.h"
 #include "x509/csr.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #include "tpm_answers.h"
 
-#include "agent/tpm_ek.h"
-#include "agent/tpm_ik.h"
 #include "crypto/cipher.h"
+#include "device/tpm/ek.h"
+#include "device/tpm/ik.h"
 
 #define EK_CERTIFICATE 0x01C0000Au
 #define CHAIN 0x01C00100u
@@ -63,7 +63,7 @@ static void put_parent(bm_buf *out)
     FUZZ_OK(bm_pkey_public(world_key(WORLD_ROOT), &key));
     FUZZ_OK(bm_buf_put_u16(&area, BM_TPM_ALG_ECC));
     FUZZ_OK(bm_buf_put_u16(&area, BM_TPM_ALG_SHA256));
-    FUZZ_OK(bm_buf_put_u32(&area, 0x00030472)); /* as agent/tpm_ik.c has it */
+    FUZZ_OK(bm_buf_put_u32(&area, 0x00030472)); /* as device/tpm/ik.c has it */
     FUZZ_OK(bm_buf_put_u16(&area, 0));
     FUZZ_OK(bm_buf_put_u16(&area, BM_TPM_ALG_AES));
     FUZZ_OK(bm_buf_put_u16(&area, 128));
