@@ -5,9 +5,7 @@
 #include "api/handle.h"
 #include "api/openssl.h"
 #include "api/pipe.h"
-#include "device/cli/options_values.h"
 #include "device/talk/sink.h"
-#include "device/tpm/ik.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,37 +71,38 @@ static BM_RESULT take_auth(const char *source, const char **to)
     return bm_ok();
 }
 
-static BM_RESULT take_options(const birthmark *identity, const birthmark_enroll_options *given, bm_options *options)
+static BM_RESULT take_options(const birthmark *identity, const birthmark_enroll_options *given,
+                              bm_enrolment_options *options)
 {
     char handle[16];
 
-    *options = (bm_options){
-        .command = BM_COMMAND_ENROLL, .server = given->server, .ca = given->ca, .serial = given->serial, .tcti = identity->tcti,
-        .profile = given->profile != NULL ? given->profile : "", .state = identity->state, .handle = BM_TPM_IK_HANDLE_DEFAULT, .renew = given->renew != 0};
+    *options = (bm_enrolment_options){
+        .state = identity->state, .tcti = identity->tcti, .server = given->server, .ca = given->ca,
+        .serial = given->serial, .profile = given->profile != NULL ? given->profile : "", .renew = given->renew != 0};
     if (given->key != NULL)
-        BM_TRY(bm_options_values_key(given->key, &options->key));
+        BM_TRY(bm_enrolment_options_key(given->key, &options->key));
     if (given->ek_sha256 != NULL)
-        BM_TRY(bm_options_values_ek(given->ek_sha256, options));
+        BM_TRY(bm_enrolment_options_ek(given->ek_sha256, options->ek));
+    options->has_ek = given->ek_sha256 != NULL;
     if (given->handle != 0) {
         (void)snprintf(handle, sizeof(handle), "0x%08x", given->handle);
-        BM_TRY(bm_options_values_handle(handle, &options->handle));
-        options->has_handle = true;
+        BM_TRY(bm_enrolment_options_handle(handle, &options->handle));
     }
     if (given->parent != NULL)
-        BM_TRY(bm_options_values_parent(given->parent, &options->parent));
+        BM_TRY(bm_enrolment_options_parent(given->parent, &options->parent));
     options->has_parent = given->parent != NULL;
     if (given->persist != NULL)
-        BM_TRY(bm_options_values_persist(given->persist, &options->persist));
+        BM_TRY(bm_enrolment_options_persist(given->persist, &options->persist));
     if (given->pcrs != NULL)
-        BM_TRY(bm_options_values_pcrs(given->pcrs, &options->pcrs));
+        BM_TRY(bm_enrolment_options_pcrs(given->pcrs, &options->pcrs));
     options->key_auth = identity->auth_source;
     BM_TRY(take_auth(given->owner_auth, &options->auth[BM_TPM_OWNER]));
     BM_TRY(take_auth(given->endorsement_auth, &options->auth[BM_TPM_ENDORSEMENT]));
-    return bm_options_check(options);
+    return bm_enrolment_options_check_enroll(options);
 }
 
 /* With the thread's sink and its SIGPIPE as they are meant for us. */
-static bm_result carry_out(const bm_options *options, progress *told, bm_enroll_outcome *outcome)
+static bm_result carry_out(const bm_enrolment_options *options, progress *told, bm_enroll_outcome *outcome)
 {
     const bm_sink sink = {.tell = told->tell != NULL ? tell : NULL, .stops = stops, .context = told};
     const bm_sink *before = bm_sink_use(&sink);
@@ -121,7 +120,7 @@ static BM_RESULT enroll(birthmark *identity, const birthmark_enroll_options *opt
 {
     BM_AUTO(bm_openssl_leave) bm_openssl stay = {.entered = false};
     birthmark_enroll_options given;
-    bm_options taken;
+    bm_enrolment_options taken;
     bm_enroll_outcome outcome;
     progress told = {.stay = &stay};
     bm_result result;

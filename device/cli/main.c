@@ -1,12 +1,11 @@
 #include "crypto/startup.h"
 #include "device/cli/help.h"
+#include "device/cli/parts.h"
 #include "device/cli/report.h"
 #include "device/cli/show.h"
 #include "device/doctor/doctor.h"
 #include "device/doctor/findings.h"
-#include "device/exchange/enroll.h"
 #include "device/exchange/offline.h"
-#include "device/exchange/renew.h"
 #include "device/talk/exit.h"
 #include "device/tunnel/tunnel.h"
 #include "program/interrupt.h"
@@ -16,28 +15,31 @@
 
 static BM_RESULT enroll(const bm_options *options, const bm_talk *talk)
 {
+    const bm_enrolment_options part = bm_parts_enrolment(options);
     bm_enroll_outcome outcome;
 
-    BM_TRY(bm_enroll(options, &outcome));
+    BM_TRY(bm_enroll(&part, &outcome));
     return bm_report_enrolment(options, &outcome, talk);
 }
 
 static BM_RESULT renew(const bm_options *options, const bm_talk *talk)
 {
+    const bm_renew_options part = bm_parts_renewal(options);
     bm_enroll_outcome outcome;
 
-    BM_TRY(bm_renew(options, &outcome));
+    BM_TRY(bm_renew(&part, &outcome));
     return bm_report_renewal(options, &outcome, talk);
 }
 
 static BM_RESULT exchange_by_files(const bm_options *options, const bm_talk *talk)
 {
+    const bm_enrolment_options part = bm_parts_enrolment(options);
     bm_offline_outcome outcome;
 
     if (options->command == BM_COMMAND_REQUEST)
-        BM_TRY(bm_offline_request(options, &outcome));
+        BM_TRY(bm_offline_request(&part, options->out, &outcome));
     else
-        BM_TRY(bm_offline_accept(options, &outcome));
+        BM_TRY(bm_offline_accept(&part, options->file, options->out, &outcome));
     return bm_report_offline(options, &outcome, talk);
 }
 

@@ -1,10 +1,8 @@
 #include "device/cli/options.h"
 
-#include "base/text.h"
 #include "device/cli/options_values.h"
+#include "device/cli/parts.h"
 #include "device/talk/secret.h"
-#include "device/tpm/ek.h"
-#include "device/tpm/ik.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -139,11 +137,11 @@ static BM_RESULT take_kind_option(int id, const char *value, bm_options *options
     switch (id) {
     case O_PARENT:
         options->has_parent = true;
-        return bm_options_values_parent(value, &options->parent);
+        return bm_enrolment_options_parent(value, &options->parent);
     case O_PERSIST:
-        return bm_options_values_persist(value, &options->persist);
+        return bm_enrolment_options_persist(value, &options->persist);
     case O_PCRS:
-        return bm_options_values_pcrs(value, &options->pcrs);
+        return bm_enrolment_options_pcrs(value, &options->pcrs);
     case O_KEY_AUTH:
         options->key_auth = value;
         return bm_secret_check("--key-auth", value);
@@ -182,10 +180,9 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->serial = value;
         return bm_ok();
     case O_KEY:
-        return bm_options_values_key(value, &options->key);
+        return bm_enrolment_options_key(value, &options->key);
     case O_HANDLE:
-        options->has_handle = true;
-        return bm_options_values_handle(value, &options->handle);
+        return bm_enrolment_options_handle(value, &options->handle);
     case O_PROFILE:
         options->profile = value;
         return bm_ok();
@@ -199,7 +196,8 @@ static BM_RESULT take_option(int id, const char *value, bm_options *options)
         options->renew = true;
         return bm_ok();
     case O_EK_SHA256:
-        return bm_options_values_ek(value, options);
+        options->has_ek = true;
+        return bm_enrolment_options_ek(value, options->ek);
     case O_OUT:
         options->out = value;
         return bm_ok();
@@ -248,44 +246,6 @@ static BM_RESULT take_options(int argc, char **argv, const struct option *known,
     return bm_ok();
 }
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0 && text[strlen(prefix)] != 0;
-}
-
-static BM_RESULT check_server(const bm_options *options)
-{
-    if (!has_prefix(options->server, "https://") && !has_prefix(options->server, "http://"))
-        return bm_failf(BM_E_USAGE, "'%.80s' is no address of a server: --server takes https://HOST[:PORT]", options->server);
-    /* A renewal knows who verifies the server. */
-    BM_CHECK(options->ca != NULL || has_prefix(options->server, "http://") || options->command == BM_COMMAND_RENEW, BM_E_USAGE,
-             "--ca is missing: give the file of certificates that verifies the server");
-    return bm_ok();
-}
-
-/* What can be wrong with the values, whatever the command. */
-static BM_RESULT check_values(const bm_options *options)
-{
-    if (options->server != NULL)
-        BM_TRY(check_server(options));
-    if (options->serial != NULL && !bm_text_is_identity(bm_bytes_str(options->serial)))
-        return bm_failf(BM_E_USAGE,
-                        "'%.80s' is no identity: --serial takes 1 to 64 of A-Z a-z 0-9 . _ : -, the first a letter or a digit",
-                        options->serial);
-    if (options->profile[0] != 0 && !bm_text_is_profile_name(bm_bytes_str(options->profile)))
-        return bm_failf(BM_E_USAGE, "'%.80s' is no name of a profile: --profile takes 1 to 32 of a-z 0-9 -", options->profile);
-    return bm_ok();
-}
-
-static BM_RESULT check_kind(const bm_options *options)
-{
-    BM_CHECK(options->key_auth == NULL || options->pcrs.mask == 0, BM_E_USAGE,
-             "--key-auth and --pcrs do not go together: a key has an authorisation value or a policy of registers");
-    BM_CHECK(options->persist != BM_PERSIST_NEVER || !options->has_parent || options->parent == BM_TPM_OWNER, BM_E_USAGE,
-             "--persist never does not go with --parent endorsement: such a key has no file that programs could load");
-    return bm_ok();
-}
-
 /* What the exchange by files must be given. */
 static BM_RESULT check_offline(const bm_options *options)
 {
@@ -298,18 +258,22 @@ static BM_RESULT check_offline(const bm_options *options)
     return bm_ok();
 }
 
-BM_RESULT bm_options_check(const bm_options *options)
+/* What can be wrong with options as a whole: the last step of reading them. */
+static BM_RESULT check(const bm_options *options)
 {
-    bool enrols = options->command == BM_COMMAND_ENROLL;
+    const bm_enrolment_options enrolment = bm_parts_enrolment(options);
 
-    BM_CHECK(!enrols || options->server != NULL, BM_E_USAGE, "--server is missing: give the identity CA's address, https://HOST[:PORT]");
-    BM_TRY(check_values(options));
-    BM_TRY(check_kind(options));
+    /* It knows from the directory what enroll must be given, also who verifies the server. */
+    if (options->command == BM_COMMAND_RENEW)
+        return options->server != NULL ? bm_enrolment_options_check_server(options->server) : bm_ok();
+    if (options->command == BM_COMMAND_ENROLL)
+        return bm_enrolment_options_check_enroll(&enrolment);
+    if (options->command == BM_COMMAND_REQUEST)
+        BM_TRY(bm_enrolment_options_check_request(&enrolment));
+    else
+        BM_TRY(bm_enrolment_options_check(&enrolment));
     BM_CHECK(options->command != BM_COMMAND_TUNNEL || options->to.port != 0, BM_E_USAGE, "--to is missing: give the server, HOST:PORT");
-    BM_TRY(check_offline(options));
-    enrols = enrols || options->command == BM_COMMAND_REQUEST;
-    BM_CHECK(!enrols || options->serial != NULL, BM_E_USAGE, "--serial is missing: give the identity that this device asks for");
-    return bm_ok();
+    return check_offline(options);
 }
 
 /* The command of this name with its options; `found` is false when there is none. */
@@ -325,7 +289,7 @@ static BM_RESULT take_command(int argc, char **argv, bm_options *options, bool *
         options->command = commands[i].command;
         BM_TRY(take_options(argc, argv, commands[i].known, &help_wanted, options));
         if (!help_wanted)
-            return bm_options_check(options);
+            return check(options);
         options->command = commands[i].help;
         return bm_ok();
     }
@@ -338,7 +302,6 @@ BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *
         .tcti = tcti != NULL && tcti[0] != 0 ? tcti : BM_OPTIONS_TCTI_DEFAULT,
         .profile = "",
         .state = BM_OPTIONS_STATE_DEFAULT,
-        .handle = BM_TPM_IK_HANDLE_DEFAULT,
         .mode = 0600,
         .idle = 12 * 3600,
         .wait = 5 * 60,

@@ -2,8 +2,7 @@
 #ifndef BM_DEVICE_CLI_OPTIONS_H
 #define BM_DEVICE_CLI_OPTIONS_H
 
-#include "crypto/pubkey.h"
-#include "device/tpm/kind.h"
+#include "device/exchange/enrolment_options.h"
 #include "device/tunnel/address.h"
 
 #define BM_OPTIONS_STATE_DEFAULT "/var/lib/birthmark"
@@ -28,10 +27,7 @@ typedef enum {
     BM_COMMAND_RENEW_HELP
 } bm_command;
 
-/* Where a new identity key is kept: in the TPM's NV memory or, when that is full, as a file alone; or always the one or the other. */
-typedef enum { BM_PERSIST_AUTO = 0, BM_PERSIST_ALWAYS, BM_PERSIST_NEVER } bm_persist;
-
-/* What the command line says; the strings are views of it, or static. */
+/* What the command line says; the strings are views of it, or static. A command is told its part alone (parts.h). */
 typedef struct {
     bm_command command;
     const char *server;
@@ -41,8 +37,7 @@ typedef struct {
     const char *profile; /* "": the server's default */
     const char *state;
     bm_key_type key;     /* BM_KEY_NONE: what the EK suggests */
-    uint32_t handle;
-    bool has_handle;     /* it was given */
+    uint32_t handle;     /* 0: not given */
     bool renew;
     bool has_parent;        /* --parent was given: `parent` */
     bm_tpm_hierarchy parent;
@@ -72,8 +67,5 @@ typedef struct {
  * Prints nothing. (It uses getopt_long, whose state makes this callable one after the other, not at the same time.)
  */
 BM_RESULT bm_options_parse(int argc, char **argv, const char *tcti, bm_options *options);
-
-/* What can be wrong with options as a whole: the last step of reading them. BM_E_USAGE. */
-BM_RESULT bm_options_check(const bm_options *options);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef BM_DEVICE_CLI_REPORT_H
 #define BM_DEVICE_CLI_REPORT_H
 
+#include "device/cli/options.h"
 #include "device/exchange/offline.h"
 #include "device/talk/talk.h"
 

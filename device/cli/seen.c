@@ -100,7 +100,7 @@ BM_RESULT bm_seen_look(const bm_options *options, bm_seen *seen)
     BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_tpm_context_close) bm_tpm_context tpm = {0};
 
-    *seen = (bm_seen){.handle = bm_enrolment_read_handle(options)};
+    *seen = (bm_seen){.handle = bm_enrolment_read_handle(options->handle, options->state)};
     BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     BM_TRY(bm_tpm_context_open(options->tcti, &tpm));
     bm_tpm_auth_use(&tpm, &auth);

@@ -55,7 +55,7 @@ BM_RESULT bm_doctor(const bm_options *options, unsigned *problems)
     bm_options looked = *options;
     bm_findings findings;
 
-    looked.handle = bm_enrolment_read_handle(options);
+    looked.handle = bm_enrolment_read_handle(options->handle, options->state);
     BM_TRY(bm_tpm_auth_read(options->auth, &auth));
     bm_findings_begin(&findings, options->json);
     BM_TRY(look(&findings, &looked, &auth, &eks));

@@ -214,7 +214,7 @@ BM_RESULT bm_enroll_leave(const bm_enrolment *e, bm_enroll_outcome *outcome)
     return bm_ok();
 }
 
-BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome)
+BM_RESULT bm_enroll(const bm_enrolment_options *options, bm_enroll_outcome *outcome)
 {
     BM_AUTO(bm_enrolment_fini) bm_enrolment e = {.options = options, .identity = BM_IDENTITY_CLOSED};
     int64_t start = bm_clock_ns();

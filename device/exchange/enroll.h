@@ -23,7 +23,7 @@ typedef struct {
  * Carries out the six steps, or finds that there is nothing to do. Tells the thread's sink what happens, and prints nothing. Whatever it returns,
  * nothing that it loaded is left in the TPM.
  */
-BM_RESULT bm_enroll(const bm_options *options, bm_enroll_outcome *outcome);
+BM_RESULT bm_enroll(const bm_enrolment_options *options, bm_enroll_outcome *outcome);
 
 /* The steps that other ways to a certificate have as well. */
 

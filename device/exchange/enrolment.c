@@ -38,7 +38,7 @@ static void sweep_left(bm_enrolment *e)
 }
 
 /* Values that everybody can read protect nothing. */
-static void warn_of_open_files(const bm_options *options)
+static void warn_of_open_files(const bm_enrolment_options *options)
 {
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         if (options->auth[i] != NULL && bm_secret_is_open(options->auth[i]))
@@ -50,7 +50,7 @@ static void warn_of_open_files(const bm_options *options)
 /* The key at the handle, if it is to be looked at: where the key is in device.key alone, the handle is somebody else's. */
 static BM_RESULT open_ik(bm_enrolment *e)
 {
-    const bm_options *options = e->options;
+    const bm_enrolment_options *options = e->options;
     bm_tpm_hierarchy parent = options->has_parent ? options->parent : e->file_kind.parent;
 
     e->in_file = options->persist == BM_PERSIST_NEVER ||
@@ -80,23 +80,25 @@ BM_RESULT bm_enrolment_prepare(bm_enrolment *e)
     BM_TRY(bm_identity_open(e->options->state, &e->identity));
     BM_TRY(bm_identity_swap_recover(&e->identity, &completed));
     BM_TRY(bm_identity_look(&e->identity, &e->state));
-    e->handle = bm_enrolment_handle(e->options, &e->state);
+    e->handle = bm_enrolment_handle(e->options->handle, &e->state);
     return bm_enrolment_open(e);
 }
 
-uint32_t bm_enrolment_handle(const bm_options *options, const bm_identity_state *state)
+uint32_t bm_enrolment_handle(uint32_t given, const bm_identity_state *state)
 {
-    return options->has_handle || state->handle == 0 ? options->handle : state->handle;
+    if (given != 0)
+        return given;
+    return state->handle != 0 ? state->handle : BM_TPM_IK_HANDLE_DEFAULT;
 }
 
-uint32_t bm_enrolment_read_handle(const bm_options *options)
+uint32_t bm_enrolment_read_handle(uint32_t given, const char *path)
 {
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
     bm_identity_state state = {.handle = 0};
 
-    if (bm_identity_open_to_read(options->state, &identity).code != BM_OK || bm_identity_look(&identity, &state).code != BM_OK)
-        return options->handle;
-    return bm_enrolment_handle(options, &state);
+    if (bm_identity_open_to_read(path, &identity).code != BM_OK || bm_identity_look(&identity, &state).code != BM_OK)
+        state.handle = 0;
+    return bm_enrolment_handle(given, &state);
 }
 
 BM_RESULT bm_enrolment_open(bm_enrolment *e)

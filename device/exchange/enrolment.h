@@ -2,7 +2,7 @@
 #ifndef BM_DEVICE_EXCHANGE_ENROLMENT_H
 #define BM_DEVICE_EXCHANGE_ENROLMENT_H
 
-#include "device/cli/options.h"
+#include "device/exchange/enrolment_options.h"
 #include "device/exchange/exchange.h"
 #include "device/identity/identity.h"
 #include "device/talk/steps.h"
@@ -13,7 +13,7 @@
 
 /* One enrolment. Its TPM objects end before the connection to the TPM does. Zero-initialise but for `options` and `identity` (BM_IDENTITY_CLOSED); end with bm_enrolment_fini. */
 typedef struct {
-    const bm_options *options;
+    const bm_enrolment_options *options;
     bm_identity identity;
     bm_identity_state state; /* of the directory, as it was found */
     bool marked;             /* the directory, for keys that are loaded */
@@ -55,11 +55,11 @@ void bm_enrolment_fini(bm_enrolment *e);
  */
 BM_RESULT bm_enrolment_prepare(bm_enrolment *e);
 
-/* The handle that a command uses: the one that was given, or that of the directory, or the default. */
-uint32_t bm_enrolment_handle(const bm_options *options, const bm_identity_state *state);
+/* The handle that a command uses: the one that was given (0: none was), or that of the directory, or the default. */
+uint32_t bm_enrolment_handle(uint32_t given, const bm_identity_state *state);
 
-/* The same, read from the directory without its lock; a directory that cannot be read has none. */
-uint32_t bm_enrolment_read_handle(const bm_options *options);
+/* The same, read from the directory at `path` without its lock; a directory that cannot be read has none. */
+uint32_t bm_enrolment_read_handle(uint32_t given, const char *path);
 
 /* The part of it that is left when `exchange`, `identity`, `state`, `handle` and `auth` are there: reads device.key, and opens the TPM and the key at the handle. */
 BM_RESULT bm_enrolment_open(bm_enrolment *e);

@@ -15,15 +15,19 @@ typedef struct {
 
 /*
  * Makes the keys as enroll does, and writes the request of the first trip; or finds that there is nothing to do. While that request waits for its
- * answer, the same again gives the same file. BM_E_IO, BM_E_TPM...
+ * answer, the same again gives the same file, which is `out`. BM_E_IO, BM_E_TPM...
  */
-BM_RESULT bm_offline_request(const bm_options *options, bm_offline_outcome *outcome);
+BM_RESULT bm_offline_request(const bm_enrolment_options *options, const char *out,
+                             bm_offline_outcome *outcome);
 
 /*
- * Takes a file of answers: opens the challenge and writes the request of the second trip, or installs the certificate. BM_E_ANSWER_INVALID: it is
- * not signed in the name of the CA; BM_E_ANSWER_MISSING: nothing in it is for the request of the state directory; BM_E_SERVER_REFUSED: what
- * is in it is a refusal; BM_E_SERVER_REPLY, BM_E_CHALLENGE_FAILED, BM_E_USAGE, BM_E_IO, BM_E_TPM...
+ * Takes `file`, a file of answers: opens the challenge and writes the request of the second trip to `out` (NULL:
+ * none was named), or installs the certificate. Of the options the directory, the TPM, `ca` and the authorisation
+ * values count; the rest is in the request. BM_E_ANSWER_INVALID: it is not signed in the name of the CA;
+ * BM_E_ANSWER_MISSING: nothing in it is for the request of the state directory; BM_E_SERVER_REFUSED: what is in it
+ * is a refusal; BM_E_SERVER_REPLY, BM_E_CHALLENGE_FAILED, BM_E_USAGE, BM_E_IO, BM_E_TPM...
  */
-BM_RESULT bm_offline_accept(const bm_options *options, bm_offline_outcome *outcome);
+BM_RESULT bm_offline_accept(const bm_enrolment_options *options, const char *file, const char *out,
+                            bm_offline_outcome *outcome);
 
 #endif

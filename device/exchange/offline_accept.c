@@ -16,7 +16,9 @@
 /* What a file of answers has for this device. */
 typedef struct {
     bm_offline_outcome *outcome;
-    bm_options options; /* of this command, with what the request says */
+    bm_enrolment_options options; /* of this command, with what the request says */
+    const char *file;             /* of answers */
+    const char *out;              /* for the second request, or NULL */
     bm_offline_state pending;
     bm_answers_reader reader;
     const bm_answers_wanted *answer; /* NULL until it is found */
@@ -57,7 +59,7 @@ static BM_RESULT find_answer(acceptance *a, int64_t now)
     if (two)
         BM_TRY(want(a, bm_buf_view(&a->pending.answer)));
     BM_TRY(want(a, bm_buf_view(&a->pending.request)));
-    BM_TRY(bm_offline_files_read_answers(a->options.file, a->options.ca, now, &a->reader));
+    BM_TRY(bm_offline_files_read_answers(a->file, a->options.ca, now, &a->reader));
     for (size_t i = a->reader.wanted_count; i > 0; i--)
         if (a->reader.wanted[i - 1].found) {
             a->answer = &a->reader.wanted[i - 1];
@@ -65,7 +67,7 @@ static BM_RESULT find_answer(acceptance *a, int64_t now)
         }
     if (a->answer == NULL)
         return bm_failf(BM_E_ANSWER_MISSING, "none of the %llu answers in %s is to the request of %s", (unsigned long long)a->reader.answers,
-                        a->options.file, a->options.state);
+                        a->file, a->options.state);
     return bm_ok();
 }
 
@@ -77,10 +79,8 @@ static BM_RESULT take_options(acceptance *a)
     BM_TRY(bm_tpm_public_parse(bm_buf_view(&a->pending.parsed.ek_public), &ek));
     BM_TRY(bm_pubkey_spki_sha256(&ek.key, a->options.ek));
     a->options.has_ek = true;
-    a->options.has_handle = a->pending.handle != 0;
-    if (a->options.has_handle)
-        a->options.handle = a->pending.handle;
-    else
+    a->options.handle = a->pending.handle;
+    if (a->pending.handle == 0)
         a->options.persist = BM_PERSIST_NEVER;
     return bm_ok();
 }
@@ -141,7 +141,7 @@ static BM_RESULT put_second(acceptance *a, bm_enrolment *e, bm_buf *text)
 
 static BM_RESULT deliver(const acceptance *a, bm_bytes text, int64_t expires)
 {
-    BM_TRY(bm_offline_files_write(a->options.out, text));
+    BM_TRY(bm_offline_files_write(a->out, text));
     a->outcome->end = BM_OFFLINE_SECOND;
     a->outcome->until = expires;
     return bm_ok();
@@ -152,7 +152,7 @@ static BM_RESULT accept_challenge(acceptance *a, int64_t now)
     BM_AUTO(bm_enrolment_fini) bm_enrolment e = {.options = &a->options, .identity = BM_IDENTITY_CLOSED, .steps = {.number = STEPS_BEFORE_CHALLENGE}};
     BM_AUTO_BUF text = BM_BUF_EMPTY;
 
-    BM_CHECK(a->options.out != NULL, BM_E_USAGE, "--out is missing: this is the answer to the first request; give the file for the second");
+    BM_CHECK(a->out != NULL, BM_E_USAGE, "--out is missing: this is the answer to the first request; give the file for the second");
     /* The one that is under way stays: its answer may be on its way. */
     if (a->pending.answer.size > 0 && now < a->pending.expires) {
         bm_steps_note("the challenge was opened already: the second request is written once more, as it was");
@@ -193,9 +193,10 @@ static BM_RESULT refused(acceptance *a)
     return bm_exchange_verdict(a->answer->status, bm_buf_view(&a->answer->body));
 }
 
-BM_RESULT bm_offline_accept(const bm_options *options, bm_offline_outcome *outcome)
+BM_RESULT bm_offline_accept(const bm_enrolment_options *options, const char *file, const char *out,
+                            bm_offline_outcome *outcome)
 {
-    BM_AUTO(fini) acceptance a = {.options = *options, .outcome = outcome};
+    BM_AUTO(fini) acceptance a = {.options = *options, .file = file, .out = out, .outcome = outcome};
     int64_t now = (int64_t)time(NULL);
 
     *outcome = (bm_offline_outcome){.end = BM_OFFLINE_IDENTITY};

@@ -8,7 +8,7 @@
 /* Is the request that waits for its answer the very one that is asked for now? Then it is sent again, so that an answer on its way stays good. */
 static bool is_same(const bm_offline_state *pending, const bm_enrolment *e)
 {
-    const bm_options *options = e->options;
+    const bm_enrolment_options *options = e->options;
     const bm_request *before = &pending->parsed;
     bm_csr csr;
 
@@ -35,7 +35,7 @@ static BM_RESULT make(bm_enrolment *e, bm_buf *text)
     return bm_offline_state_begin(&e->identity, e->in_file ? 0 : e->handle, bm_buf_view(text));
 }
 
-BM_RESULT bm_offline_request(const bm_options *options, bm_offline_outcome *outcome)
+BM_RESULT bm_offline_request(const bm_enrolment_options *options, const char *out, bm_offline_outcome *outcome)
 {
     BM_AUTO(bm_enrolment_fini) bm_enrolment e = {.options = options, .identity = BM_IDENTITY_CLOSED};
     BM_AUTO_BUF text = BM_BUF_EMPTY;
@@ -49,7 +49,7 @@ BM_RESULT bm_offline_request(const bm_options *options, bm_offline_outcome *outc
     if (e.in_file == e.state.in_file && bm_enroll_is_done(&e))
         return bm_enroll_leave(&e, &outcome->enrolment);
     BM_TRY(make(&e, &text));
-    BM_TRY(bm_offline_files_write(options->out, bm_buf_view(&text)));
+    BM_TRY(bm_offline_files_write(out, bm_buf_view(&text)));
     outcome->end = BM_OFFLINE_FIRST;
     return bm_ok();
 }

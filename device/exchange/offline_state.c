@@ -1,6 +1,6 @@
 #include "device/exchange/offline_state.h"
 
-#include "device/cli/options_values.h"
+#include "device/exchange/enrolment_options.h"
 #include "protocol/ticket.h"
 
 static const char request_name[] = "offline.request";
@@ -30,7 +30,7 @@ static BM_RESULT parse_handle(bm_buf *text, uint32_t *handle)
              BM_E_MALFORMED, NULL);
     text->size--;
     BM_TRY(bm_buf_terminate(text));
-    return bm_options_values_handle((const char *)text->data + prefix.size, handle);
+    return bm_enrolment_options_handle((const char *)text->data + prefix.size, handle);
 }
 
 static BM_RESULT take_first(bm_offline_state *state, bm_buf *handle)

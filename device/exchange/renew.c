@@ -26,8 +26,8 @@
 
 /* One run. */
 typedef struct {
-    const bm_options *given;
-    bm_options wanted; /* with what the record says */
+    const bm_renew_options *given;
+    bm_enrolment_options wanted; /* with what the record says */
     bm_renewal record;
     bm_tpm_auth auth;
     bm_buf key_auth;      /* secret */
@@ -88,8 +88,12 @@ static BM_RESULT open_directory(renewal *r)
 static BM_RESULT read_record(renewal *r)
 {
     BM_TRY(bm_renewal_load(&r->identity, &r->record));
-    BM_TRY(bm_renewal_override(&r->record, r->given));
-    r->wanted = *r->given;
+    r->wanted = (bm_enrolment_options){
+        .state = r->given->state, .tcti = r->given->tcti, .key_auth = r->given->key_auth, .server = r->given->server,
+        .ca = r->given->ca, .profile = "", .key = r->given->key};
+    for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
+        r->wanted.auth[i] = r->given->auth[i];
+    BM_TRY(bm_renewal_override(&r->record, &r->wanted));
     bm_renewal_use(&r->record, &r->wanted);
     /* A pipe is given and not recorded. */
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
@@ -135,7 +139,7 @@ static BM_RESULT begin(renewal *r, bm_enrolment *e)
     e->options = &r->wanted;
     e->proves_later = true;
     e->state = r->state;
-    e->handle = bm_enrolment_handle(&r->wanted, &r->state);
+    e->handle = bm_enrolment_handle(0, &r->state);
     for (unsigned i = 0; i < BM_TPM_HIERARCHIES; i++)
         BM_TRY(bm_buf_put(&e->auth.value[i], bm_buf_view(&r->auth.value[i])));
     BM_TRY(bm_buf_put(&e->key_auth, bm_buf_view(&r->key_auth)));
@@ -345,12 +349,12 @@ static BM_RESULT leave(const renewal *r)
 
     BM_TRY(bm_key_look_read(r->given->state, &look));
     BM_TRY(bm_enroll_found(&r->state, r->outcome));
-    r->outcome->handle = bm_enrolment_handle(r->given, &r->state);
+    r->outcome->handle = bm_enrolment_handle(0, &r->state);
     r->outcome->parent = look.kind.parent;
     return bm_ok();
 }
 
-BM_RESULT bm_renew(const bm_options *options, bm_enroll_outcome *outcome)
+BM_RESULT bm_renew(const bm_renew_options *options, bm_enroll_outcome *outcome)
 {
     BM_AUTO(renewal_fini) renewal r = {.given = options, .outcome = outcome, .identity = BM_IDENTITY_CLOSED};
     bool due;

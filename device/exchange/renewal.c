@@ -228,7 +228,7 @@ static BM_RESULT set_auth(bm_buf *to, const char *source)
 }
 
 /* Where the values are that a command names, and who verifies the server. */
-static BM_RESULT override(bm_renewal *renewal, const bm_options *options)
+static BM_RESULT override(bm_renewal *renewal, const bm_enrolment_options *options)
 {
     if (options->server != NULL)
         BM_TRY(bm_result_as(set(&renewal->server, bm_bytes_str(options->server)), BM_E_USAGE));
@@ -245,7 +245,7 @@ static BM_RESULT override(bm_renewal *renewal, const bm_options *options)
     return bm_result_as(check(renewal), BM_E_USAGE);
 }
 
-BM_RESULT bm_renewal_override(bm_renewal *renewal, const bm_options *options)
+BM_RESULT bm_renewal_override(bm_renewal *renewal, const bm_enrolment_options *options)
 {
     BM_AUTO(bm_renewal_fini) bm_renewal made = {0};
     BM_AUTO_BUF text = BM_BUF_EMPTY;
@@ -259,7 +259,7 @@ BM_RESULT bm_renewal_override(bm_renewal *renewal, const bm_options *options)
     return bm_ok();
 }
 
-BM_RESULT bm_renewal_of(const bm_options *options, bm_renewal *renewal)
+BM_RESULT bm_renewal_of(const bm_enrolment_options *options, bm_renewal *renewal)
 {
     BM_AUTO(bm_renewal_fini) bm_renewal made = {0};
 
@@ -321,7 +321,7 @@ static const char *text_of(const bm_buf *value)
     return value->size > 0 ? (const char *)value->data : NULL;
 }
 
-void bm_renewal_use(const bm_renewal *renewal, bm_options *options)
+void bm_renewal_use(const bm_renewal *renewal, bm_enrolment_options *options)
 {
     options->server = text_of(&renewal->server);
     options->ca = text_of(&renewal->ca_file);

@@ -15,7 +15,7 @@
 #ifndef BM_DEVICE_EXCHANGE_RENEWAL_H
 #define BM_DEVICE_EXCHANGE_RENEWAL_H
 
-#include "device/cli/options.h"
+#include "device/exchange/enrolment_options.h"
 #include "device/identity/identity.h"
 
 #define BM_RENEWAL_NAME "renewal"
@@ -40,10 +40,10 @@ void bm_renewal_fini(bm_renewal *renewal);
  * The record of these options: server, serial, profile, the certificates of `ca`, and where the authorisation values are, with whole paths. `renewal` must be
  * zero. BM_E_IO: a file that they name cannot be read, or --ca is no file of certificates; BM_E_USAGE: a value that no record can hold.
  */
-BM_RESULT bm_renewal_of(const bm_options *options, bm_renewal *renewal);
+BM_RESULT bm_renewal_of(const bm_enrolment_options *options, bm_renewal *renewal);
 
 /* Replaces in a record what options name: server, --ca, where authorisation values are. As bm_renewal_of; then the record is as it was. */
-BM_RESULT bm_renewal_override(bm_renewal *renewal, const bm_options *options);
+BM_RESULT bm_renewal_override(bm_renewal *renewal, const bm_enrolment_options *options);
 
 /* Appends the record as it is written; BM_E_NO_MEMORY. */
 BM_RESULT bm_renewal_put(bm_buf *out, const bm_renewal *renewal);
@@ -61,6 +61,6 @@ BM_RESULT bm_renewal_drop_of_others(bm_identity *identity, const char *serial);
 BM_RESULT bm_renewal_load(const bm_identity *identity, bm_renewal *renewal);
 
 /* Sets what the record has in options that have none of it; the strings are views of it. */
-void bm_renewal_use(const bm_renewal *renewal, bm_options *options);
+void bm_renewal_use(const bm_renewal *renewal, bm_enrolment_options *options);
 
 #endif

@@ -95,7 +95,7 @@ static void read_renewal(bm_bytes text)
 {
     BM_AUTO(bm_renewal_fini) bm_renewal renewal = {.server = BM_BUF_EMPTY};
     BM_AUTO_BUF again = BM_BUF_EMPTY;
-    bm_options options = {.server = NULL};
+    bm_enrolment_options options = {.server = NULL};
 
     if (bm_renewal_parse(text, &renewal).code != BM_OK) {
         FUZZ_MUST(renewal.server.size == 0 && renewal.ca.size == 0);

@@ -68,7 +68,7 @@ static void test_enroll_has_the_documented_defaults(void **state)
     (void)state;
     assert_ok(ENROLL(&o, "--serial=SN-1"));
     assert_int_equal(o.key, BM_KEY_NONE);
-    assert_int_equal(o.handle, 0x81020000u);
+    assert_int_equal(o.handle, 0);
     assert_string_equal(o.profile, "");
     assert_null(o.auth[0]);
     assert_null(o.auth[1]);
@@ -160,7 +160,7 @@ static void test_renew_takes_its_options_and_needs_none(void **state)
     (void)state;
     assert_ok(PARSE(&o, "renew"));
     assert_int_equal(o.command, BM_COMMAND_RENEW);
-    assert_false(o.now || o.new_key || o.has_handle);
+    assert_false(o.now || o.new_key || o.handle != 0);
     assert_int_equal(o.wait, 300);
     assert_int_equal(o.key, BM_KEY_NONE);
     assert_null(o.server);
@@ -185,7 +185,7 @@ static void test_renew_takes_its_options_and_needs_none(void **state)
     assert_code(PARSE(&o, "renew", "--renew"), BM_E_USAGE);
     assert_code(PARSE(&o, "enroll", "--now"), BM_E_USAGE);
     assert_ok(PARSE(&o, "show", "--handle", "0x81020000"));
-    assert_true(o.has_handle);
+    assert_int_equal(o.handle, 0x81020000u);
 }
 
 static void test_a_value_as_itself_is_refused_and_not_repeated(void **state)

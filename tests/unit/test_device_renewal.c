@@ -80,8 +80,8 @@ static void a_record_is_what_the_options_say_and_comes_back_from_the_directory(v
     BM_AUTO(bm_renewal_fini) bm_renewal made = {0};
     BM_AUTO(bm_renewal_fini) bm_renewal renewal = {0};
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
-    bm_options options = {.server = "https://ca.example:8443", .serial = "SN-1", .profile = "sensors", .ca = f->ca};
-    bm_options used = {.profile = ""};
+    bm_enrolment_options options = {.server = "https://ca.example:8443", .serial = "SN-1", .profile = "sensors", .ca = f->ca};
+    bm_enrolment_options used = {.profile = ""};
     char directory[80];
 
     options.auth[BM_TPM_ENDORSEMENT] = "env:SECRET";
@@ -106,7 +106,7 @@ static void paths_are_whole_so_that_another_directory_finds_them(void **state)
     fixture *f = *state;
     BM_AUTO(bm_renewal_fini) bm_renewal renewal = {0};
     BM_AUTO_BUF text = BM_BUF_EMPTY;
-    bm_options options = {.server = "https://ca.example", .serial = "SN-1", .profile = "", .ca = "ca.pem"};
+    bm_enrolment_options options = {.server = "https://ca.example", .serial = "SN-1", .profile = "", .ca = "ca.pem"};
     char path[128];
     char here[256];
 
@@ -131,8 +131,8 @@ static void what_a_command_names_takes_the_place_of_what_was_recorded(void **sta
 {
     fixture *f = *state;
     BM_AUTO(bm_renewal_fini) bm_renewal renewal = {0};
-    bm_options given = {.server = "https://other.example", .ca = f->ca};
-    bm_options wrong = {.ca = "/nonexistent"};
+    bm_enrolment_options given = {.server = "https://other.example", .ca = f->ca};
+    bm_enrolment_options wrong = {.ca = "/nonexistent"};
 
     assert_ok(bm_renewal_parse(bm_bytes_str(HEAD "server https://ca.example\nserial SN-1\nca-file /etc/ssl/ca.pem\n"), &renewal));
     assert_code(bm_renewal_override(&renewal, &wrong), BM_E_IO);
@@ -204,7 +204,7 @@ static void certificates_in_a_record_are_those_alone(void **state)
 static void what_no_record_can_hold_is_the_command_lines_fault(void **state)
 {
     BM_AUTO(bm_renewal_fini) bm_renewal renewal = {0};
-    bm_options options = {.server = "http://ca.example/\n", .serial = "SN-1", .profile = ""};
+    bm_enrolment_options options = {.server = "http://ca.example/\n", .serial = "SN-1", .profile = ""};
     char lengthy[BM_RENEWAL_VALUE_MAX + 16] = "http://";
 
     (void)state;

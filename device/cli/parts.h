@@ -1,0 +1,14 @@
+/* What of the command line a command is told; the strings stay those of the command line. */
+#ifndef BM_DEVICE_CLI_PARTS_H
+#define BM_DEVICE_CLI_PARTS_H
+
+#include "device/cli/options.h"
+#include "device/exchange/renew.h"
+
+/* For enroll, request and accept. */
+bm_enrolment_options bm_parts_enrolment(const bm_options *options);
+
+/* For renew. */
+bm_renew_options bm_parts_renewal(const bm_options *options);
+
+#endif
