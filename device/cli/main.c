@@ -7,7 +7,6 @@
 #include "device/doctor/findings.h"
 #include "device/exchange/offline.h"
 #include "device/talk/exit.h"
-#include "device/tunnel/tunnel.h"
 #include "program/interrupt.h"
 
 #include <stdio.h>
@@ -43,6 +42,13 @@ static BM_RESULT exchange_by_files(const bm_options *options, const bm_talk *tal
     return bm_report_offline(options, &outcome, talk);
 }
 
+static BM_RESULT tunnel(const bm_options *options)
+{
+    const bm_tunnel_options part = bm_parts_tunnel(options);
+
+    return bm_tunnel(&part);
+}
+
 static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *problems)
 {
     switch (options->command) {
@@ -76,7 +82,7 @@ static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *p
         BM_TRY(bm_interrupt_hold());
         return exchange_by_files(options, talk);
     case BM_COMMAND_TUNNEL:
-        return bm_tunnel(options);
+        return tunnel(options);
     }
     return bm_fail(BM_E_INTERNAL, "a command that nobody takes");
 }

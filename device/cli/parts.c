@@ -49,3 +49,22 @@ bm_renew_options bm_parts_renewal(const bm_options *options)
     take_auth(options, part.auth);
     return part;
 }
+
+bm_tunnel_options bm_parts_tunnel(const bm_options *options)
+{
+    bm_tunnel_options part = {
+        .state = options->state,
+        .tcti = options->tcti,
+        .key_auth = options->key_auth,
+        .ca = options->ca,
+        .to = options->to,
+        .name = options->name,
+        .listens = options->listens,
+        .place = options->place,
+        .mode = options->mode,
+        .idle = options->idle,
+    };
+
+    take_auth(options, part.auth);
+    return part;
+}

@@ -4,11 +4,15 @@
 
 #include "device/cli/options.h"
 #include "device/exchange/renew.h"
+#include "device/tunnel/tunnel.h"
 
 /* For enroll, request and accept. */
 bm_enrolment_options bm_parts_enrolment(const bm_options *options);
 
 /* For renew. */
 bm_renew_options bm_parts_renewal(const bm_options *options);
+
+/* For tunnel. */
+bm_tunnel_options bm_parts_tunnel(const bm_options *options);
 
 #endif

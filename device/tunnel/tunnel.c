@@ -1,6 +1,7 @@
 #include "device/tunnel/tunnel.h"
 
 #include "device/talk/exit.h"
+#include "device/tpm/kind.h"
 #include "device/tunnel/link.h"
 #include "device/tunnel/listen.h"
 #include "device/tunnel/sandbox.h"
@@ -27,7 +28,7 @@
 enum { E_ACCEPT, E_DONE, E_REPLY, E_TERM, E_INT, E_HUP, E_TICK, E_COUNT };
 
 typedef struct {
-    const bm_options *options;
+    const bm_tunnel_options *options;
     bm_tunnel_duty signs; /* what the two helpers are for */
     bm_tunnel_duty reads;
     bm_tunnel_helper signer;
@@ -84,7 +85,7 @@ static void want_addresses(void *context)
 static BM_RESULT use_files(tunnel *self, bm_bytes reply)
 {
     BM_AUTO(bm_tunnel_message_files_fini) bm_tunnel_files files = {.handle = 0};
-    const bm_options *options = self->options;
+    const bm_tunnel_options *options = self->options;
     bm_tunnel_tls *made;
 
     BM_TRY(bm_tunnel_message_parse_files(reply, &files));
@@ -301,7 +302,7 @@ static BM_RESULT start_signer(tunnel *self)
 
 static BM_RESULT start_helpers(tunnel *self)
 {
-    const bm_options *options = self->options;
+    const bm_tunnel_options *options = self->options;
 
     self->signs = (bm_tunnel_duty){.state = options->state, .ca = options->ca != NULL ? options->ca : BM_TUNNEL_CA_DEFAULT, .tcti = options->tcti, .server = options->to};
     self->reads = self->signs;
@@ -323,7 +324,7 @@ static BM_RESULT load_first(tunnel *self)
 
 static BM_RESULT start_listening(tunnel *self)
 {
-    const bm_options *options = self->options;
+    const bm_tunnel_options *options = self->options;
 
     BM_CHECK(self->listener >= 0 || options->listens, BM_E_USAGE, "--listen is missing: give the place, say unix:/run/birthmark/tunnel.sock");
     if (self->listener < 0)
@@ -389,7 +390,7 @@ static void finish(tunnel *self)
     bm_tunnel_helper_stop(&self->signer);
 }
 
-BM_RESULT bm_tunnel(const bm_options *options)
+BM_RESULT bm_tunnel(const bm_tunnel_options *options)
 {
     tunnel self = {.options = options, .signer = {.fd = -1}, .clerk = {.fd = -1}, .listener = -1};
     bm_result result;
