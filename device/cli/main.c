@@ -3,7 +3,6 @@
 #include "device/cli/parts.h"
 #include "device/cli/report.h"
 #include "device/cli/show.h"
-#include "device/doctor/doctor.h"
 #include "device/doctor/findings.h"
 #include "device/exchange/offline.h"
 #include "device/talk/exit.h"
@@ -49,6 +48,13 @@ static BM_RESULT tunnel(const bm_options *options)
     return bm_tunnel(&part);
 }
 
+static BM_RESULT doctor(const bm_options *options, unsigned *problems)
+{
+    const bm_doctor_options part = bm_parts_doctor(options);
+
+    return bm_doctor(&part, problems);
+}
+
 static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *problems)
 {
     switch (options->command) {
@@ -76,7 +82,7 @@ static BM_RESULT run(const bm_options *options, const bm_talk *talk, unsigned *p
         return bm_show(options);
     case BM_COMMAND_DOCTOR:
         BM_TRY(bm_interrupt_hold());
-        return bm_doctor(options, problems);
+        return doctor(options, problems);
     case BM_COMMAND_REQUEST:
     case BM_COMMAND_ACCEPT:
         BM_TRY(bm_interrupt_hold());

@@ -50,6 +50,23 @@ bm_renew_options bm_parts_renewal(const bm_options *options)
     return part;
 }
 
+bm_doctor_options bm_parts_doctor(const bm_options *options)
+{
+    bm_doctor_options part = {
+        .state = options->state,
+        .tcti = options->tcti,
+        .handle = options->handle,
+        .server = options->server,
+        .ca = options->ca,
+        .serial = options->serial,
+        .profile = options->profile,
+        .json = options->json,
+    };
+
+    take_auth(options, part.auth);
+    return part;
+}
+
 bm_tunnel_options bm_parts_tunnel(const bm_options *options)
 {
     bm_tunnel_options part = {

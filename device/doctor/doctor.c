@@ -13,7 +13,7 @@
 #define TPM_ERROR "tpm-error"
 
 /* All that is in the TPM. */
-static BM_RESULT look_into_tpm(bm_findings *findings, bm_tpm_context *tpm, const bm_options *options, bm_doctor_eks *eks, bm_pubkey *ik)
+static BM_RESULT look_into_tpm(bm_findings *findings, bm_tpm_context *tpm, const bm_doctor_options *options, bm_doctor_eks *eks, bm_pubkey *ik)
 {
     bm_doctor_tpm seen = {.auth_set = {false}};
     BM_TRY(bm_doctor_tpm_find(findings, tpm, &seen));
@@ -26,7 +26,7 @@ static BM_RESULT look_into_tpm(bm_findings *findings, bm_tpm_context *tpm, const
     return bm_ok();
 }
 
-static BM_RESULT look(bm_findings *findings, const bm_options *options, const bm_tpm_auth *auth, bm_doctor_eks *eks)
+static BM_RESULT look(bm_findings *findings, const bm_doctor_options *options, const bm_tpm_auth *auth, bm_doctor_eks *eks)
 {
     BM_AUTO(bm_tpm_context_close) bm_tpm_context tpm = {0};
     bm_pubkey ik = {.type = BM_KEY_NONE};
@@ -48,11 +48,11 @@ static BM_RESULT look(bm_findings *findings, const bm_options *options, const bm
     return bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_server_find(findings, options, &tpm, eks));
 }
 
-BM_RESULT bm_doctor(const bm_options *options, unsigned *problems)
+BM_RESULT bm_doctor(const bm_doctor_options *options, unsigned *problems)
 {
     BM_AUTO(bm_tpm_auth_fini) bm_tpm_auth auth = {0};
     BM_AUTO(bm_doctor_ek_fini) bm_doctor_eks eks = {.count = 0};
-    bm_options looked = *options;
+    bm_doctor_options looked = *options;
     bm_findings findings;
 
     looked.handle = bm_enrolment_read_handle(options->handle, options->state);

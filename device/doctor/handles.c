@@ -78,7 +78,7 @@ static BM_RESULT find_nv(bm_findings *findings, bm_tpm_context *tpm)
 }
 
 /* The key of device.key alone is not at the handle, whatever is there. */
-static void find_filed(bm_findings *findings, const bm_options *options, const bm_key_look *look, bool tried)
+static void find_filed(bm_findings *findings, const bm_doctor_options *options, const bm_key_look *look, bool tried)
 {
     if (!tried)
         bm_findings_add(findings, BM_FINDING_OK, "handle",
@@ -116,7 +116,7 @@ static BM_RESULT find_guard(bm_findings *findings, const bm_tpm_ik *ik)
 }
 
 /* A file is loaded under the owner's storage key, and the owner's value is not tried. A directory that cannot be read is another finding. */
-static BM_RESULT find_key(bm_tpm_context *tpm, const bm_options *options, bm_key_look *look, bool *tried)
+static BM_RESULT find_key(bm_tpm_context *tpm, const bm_doctor_options *options, bm_key_look *look, bool *tried)
 {
     const bm_tpm_auth_value *owner = &tpm->auth[BM_TPM_OWNER];
     bm_result result = bm_key_look_read(options->state, look);
@@ -129,7 +129,8 @@ static BM_RESULT find_key(bm_tpm_context *tpm, const bm_options *options, bm_key
     return bm_key_look_find(tpm, options->handle, look);
 }
 
-BM_RESULT bm_doctor_handles_find(bm_findings *findings, bm_tpm_context *tpm, const bm_options *options, bm_pubkey *ik)
+BM_RESULT bm_doctor_handles_find(bm_findings *findings, bm_tpm_context *tpm, const bm_doctor_options *options,
+                                 bm_pubkey *ik)
 {
     BM_AUTO(bm_key_look_fini) bm_key_look look = {.has_file = false};
     bool tried = false;

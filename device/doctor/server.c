@@ -33,7 +33,7 @@ static BM_RESULT make_ik(bm_tpm_context *tpm, bm_tpm_ik *ik)
     return bm_ok();
 }
 
-static BM_RESULT make_request(const bm_options *options, bm_tpm_ik *ik, const bm_doctor_eks *eks, bm_request *request)
+static BM_RESULT make_request(const bm_doctor_options *options, bm_tpm_ik *ik, const bm_doctor_eks *eks, bm_request *request)
 {
     const char *serial = options->serial == NULL ? NOBODY : options->serial;
 
@@ -59,7 +59,7 @@ static BM_RESULT ask(bm_exchange *exchange, const bm_doctor_offer *offer, bm_req
     return bm_exchange_call(exchange, BM_CALL_CHALLENGE, request, &body);
 }
 
-static const char *profile_name(const bm_options *options)
+static const char *profile_name(const bm_doctor_options *options)
 {
     return options->profile[0] == 0 ? "default" : options->profile;
 }
@@ -71,7 +71,7 @@ static bool is_about_identity(bm_code refusal)
 }
 
 /* The finding of the last answer. */
-static BM_RESULT conclude(bm_findings *findings, const bm_options *options, const bm_doctor_offer *offer, bm_code refusal, bm_result result)
+static BM_RESULT conclude(bm_findings *findings, const bm_doctor_options *options, const bm_doctor_offer *offer, bm_code refusal, bm_result result)
 {
     BM_AUTO_BUF line = BM_BUF_EMPTY;
 
@@ -94,7 +94,7 @@ static BM_RESULT conclude(bm_findings *findings, const bm_options *options, cons
     return bm_ok();
 }
 
-static BM_RESULT find_profile(bm_findings *findings, const bm_options *options, bm_tpm_context *tpm, const bm_doctor_eks *eks,
+static BM_RESULT find_profile(bm_findings *findings, const bm_doctor_options *options, bm_tpm_context *tpm, const bm_doctor_eks *eks,
                               bm_exchange *exchange)
 {
     BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik ik = {0};
@@ -117,7 +117,8 @@ static BM_RESULT find_profile(bm_findings *findings, const bm_options *options, 
     return conclude(findings, options, offer, refusal, result);
 }
 
-BM_RESULT bm_doctor_server_find(bm_findings *findings, const bm_options *options, bm_tpm_context *tpm, const bm_doctor_eks *eks)
+BM_RESULT bm_doctor_server_find(bm_findings *findings, const bm_doctor_options *options, bm_tpm_context *tpm,
+                                const bm_doctor_eks *eks)
 {
     BM_AUTO(bm_exchange_freep) bm_exchange *exchange = NULL;
     bm_result result;

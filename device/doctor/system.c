@@ -133,7 +133,7 @@ static void find_directory(bm_findings *findings, const char *path)
         bm_findings_add(findings, BM_FINDING_OK, "state", "%s is not there yet: enroll makes it", path);
 }
 
-static void find_identity(bm_findings *findings, const bm_options *options, const bm_identity_state *state, const bm_pubkey *ik)
+static void find_identity(bm_findings *findings, const bm_doctor_options *options, const bm_identity_state *state, const bm_pubkey *ik)
 {
     int64_t now = (int64_t)time(NULL);
     char until[BM_TIME_TEXT_SIZE];
@@ -161,7 +161,8 @@ static void find_identity(bm_findings *findings, const bm_options *options, cons
         bm_findings_add(findings, BM_FINDING_OK, "identity", "%s, valid until %s, renewed after %s", state->info.subject, until, renew);
 }
 
-BM_RESULT bm_doctor_system_state(bm_findings *findings, const bm_options *options, const bm_pubkey *ik, bm_identity_state *state)
+BM_RESULT bm_doctor_system_state(bm_findings *findings, const bm_doctor_options *options, const bm_pubkey *ik,
+                                 bm_identity_state *state)
 {
     BM_AUTO(bm_identity_close) bm_identity identity = BM_IDENTITY_CLOSED;
     bm_result result;

@@ -2,8 +2,8 @@
 #ifndef BM_DEVICE_DOCTOR_SYSTEM_H
 #define BM_DEVICE_DOCTOR_SYSTEM_H
 
-#include "device/cli/options.h"
 #include "device/doctor/findings.h"
+#include "device/doctor/options.h"
 #include "device/identity/identity.h"
 
 /* "device-node": is it there, and may we use it; nothing for a TCTI without one. */
@@ -16,6 +16,7 @@ void bm_doctor_system_clock(bm_findings *findings, int64_t newest);
  * "state" and "identity": the directory, and the certificate in it, which becomes `state`; `ik` is the key at the handle, or of BM_KEY_NONE.
  * BM_E_NO_MEMORY.
  */
-BM_RESULT bm_doctor_system_state(bm_findings *findings, const bm_options *options, const bm_pubkey *ik, bm_identity_state *state);
+BM_RESULT bm_doctor_system_state(bm_findings *findings, const bm_doctor_options *options, const bm_pubkey *ik,
+                                 bm_identity_state *state);
 
 #endif

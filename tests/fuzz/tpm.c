@@ -237,7 +237,7 @@ static BM_RESULT enroll(bm_tpm_context *context, bool in_session)
 static BM_RESULT examine(bm_tpm_context *context)
 {
     static FILE *nowhere;
-    const bm_options options = {.handle = BM_TPM_IK_HANDLE_DEFAULT, .state = "/none"};
+    const bm_doctor_options options = {.handle = BM_TPM_IK_HANDLE_DEFAULT, .state = "/none"};
     BM_AUTO(bm_doctor_ek_fini) bm_doctor_eks eks = {.count = 0};
     bm_doctor_tpm seen;
     bm_findings findings;
