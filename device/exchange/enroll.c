@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "device/exchange/enrolment_keys.h"
+#include "device/exchange/enrolment_settle.h"
 #include "device/exchange/offer.h"
 #include "device/exchange/renewal.h"
 #include "device/exchange/replacement.h"
@@ -227,7 +228,7 @@ BM_RESULT bm_enroll(const bm_enrolment_options *options, bm_enroll_outcome *outc
     BM_TRY(bm_enrolment_keys_check(&e));
     if (bm_enroll_is_done(&e))
         return bm_enroll_leave(&e, outcome);
-    BM_TRY(bm_enrolment_keys_make(&e));
+    BM_TRY(bm_enrolment_settle_keys(&e));
     /* A key that was only put back, or that is in its file, needs no other certificate. */
     if (e.in_file == e.state.in_file && bm_enroll_is_done(&e))
         return bm_enroll_leave(&e, outcome);

@@ -4,14 +4,14 @@
 
 #include "device/exchange/enrolment.h"
 
-/*
- * Finds the EK, salts the session to it, and sees to it that the IK is persistent at its handle, or loaded where it is in its file alone: the one that is
- * there, the one of device.key, or a new one. BM_E_TPM_AUTH: its value or its registers do not allow its use; BM_E_EK_MISMATCH: not the EK that was asked for; BM_E_TPM_HANDLE_TAKEN: what is at the handle is not ours to replace; BM_E_TPM..., BM_E_IO.
- */
-BM_RESULT bm_enrolment_keys_make(bm_enrolment *e);
-
 /* Can the IK that is at the handle be used, as far as its registers go, or is it about to be replaced (--renew)? BM_E_TPM_AUTH: no. BM_E_TPM... */
 BM_RESULT bm_enrolment_keys_check(const bm_enrolment *e);
+
+/*
+ * May this IK be used, as far as its registers go? With --renew it need not be: another takes its place. BM_E_TPM_AUTH: its registers
+ * have changed, and nobody asked for another. BM_E_TPM...
+ */
+BM_RESULT bm_enrolment_keys_usable(const bm_enrolment *e, const bm_tpm_ik *ik, bool *usable);
 
 /* Is the IK of the type and the kind that the options ask for, if they do? */
 bool bm_enrolment_keys_are_wanted(const bm_enrolment *e);
@@ -25,8 +25,14 @@ BM_RESULT bm_enrolment_keys_check_kind(const bm_enrolment *e);
 /* Makes a loaded key persistent at the handle, which is free, or, where NV memory has no room, keeps it in its file alone (`in_file`). BM_E_TPM... */
 BM_RESULT bm_enrolment_keys_put_down(bm_enrolment *e, bm_tpm_ik *made);
 
-/* The first half of it: the EK, and the session salted to it. */
+/*
+ * Finds the EK and salts the session to it. BM_E_EK_MISMATCH: the TPM does not have the EK that was asked for, or that the identity is bound to.
+ * BM_E_TPM...
+ */
 BM_RESULT bm_enrolment_keys_find_ek(bm_enrolment *e);
+
+/* The type of the key that is there: at the handle, or in device.key where it is in its file alone. */
+bm_key_type bm_enrolment_keys_type_there(const bm_enrolment *e);
 
 /* The type of key that --key, the key at the handle, the one in device.key and the EK give, in this order. */
 bm_key_type bm_enrolment_keys_type(const bm_enrolment *e);

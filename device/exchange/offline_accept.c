@@ -1,5 +1,6 @@
 #include "device/exchange/enroll.h"
 #include "device/exchange/enrolment_keys.h"
+#include "device/exchange/enrolment_settle.h"
 #include "device/exchange/offline.h"
 #include "device/exchange/offline_files.h"
 #include "device/exchange/offline_state.h"
@@ -98,7 +99,7 @@ static BM_RESULT take_key(const acceptance *a, bm_enrolment *e)
 
     bm_enrolment_place(e, place);
     if (has_key(a, bm_buf_view(e->in_file ? &e->file_public : &e->ik.public_area)))
-        return bm_enrolment_keys_make(e);
+        return bm_enrolment_settle_keys(e);
     BM_TRY(bm_replacement_resume(e, bm_buf_view(&a->pending.parsed.ik_public), &found));
     if (!found)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN,

@@ -1,5 +1,6 @@
 #include "device/exchange/enroll.h"
 #include "device/exchange/enrolment_keys.h"
+#include "device/exchange/enrolment_settle.h"
 #include "device/exchange/offline.h"
 #include "device/exchange/offline_files.h"
 #include "device/exchange/offline_state.h"
@@ -45,7 +46,7 @@ BM_RESULT bm_offline_request(const bm_enrolment_options *options, const char *ou
     BM_TRY(bm_enrolment_keys_check(&e));
     if (bm_enroll_is_done(&e))
         return bm_enroll_leave(&e, &outcome->enrolment);
-    BM_TRY(bm_enrolment_keys_make(&e));
+    BM_TRY(bm_enrolment_settle_keys(&e));
     if (e.in_file == e.state.in_file && bm_enroll_is_done(&e))
         return bm_enroll_leave(&e, &outcome->enrolment);
     BM_TRY(make(&e, &text));
