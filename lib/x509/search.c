@@ -36,7 +36,8 @@ static bool has_signed(bm_search *find, X509 *candidate)
     size_t place;
     bool yes;
 
-    if (!bm_issuer_says_so(candidate, find->leaf))
+    /* The same key may stand in another certificate in a way that no CA may write it. */
+    if (!bm_issuer_says_so(candidate, find->leaf) || !bm_issuer_has_fit_key(candidate))
         return false;
     place = place_of(find, candidate);
     if (place < find->tried_count)
@@ -53,8 +54,12 @@ static const bm_issuer *find_anchor(bm_search *find)
 
     for (size_t i = 0; i < find->anchors->count; i++) {
         const bm_issuer *candidate = &find->anchors->rows[i].self;
+        X509 *x509 = sk_X509_value(candidate->path, 0);
 
-        if (!has_signed(find, sk_X509_value(candidate->path, 0)))
+        if (bm_issuer_says_so(x509, find->leaf) && !bm_issuer_has_fit_key(x509))
+            note_cause(find, bm_fail(BM_E_EKC_UNTRUSTED, "the trust anchor with the name of its issuer has a key that is not RSA of 2048 to 4096 bits, "
+                                                         "P-256, P-384 or P-521"));
+        if (!has_signed(find, x509))
             continue;
         if (find->anchors->rows[i].revoked) {
             note_cause(find, bm_fail(BM_E_EKC_REVOKED, "the TPM vendor revoked the CA that issued it"));
@@ -111,6 +116,12 @@ static void free_context(X509_STORE_CTX **context)
     X509_STORE_CTX_free(*context);
 }
 
+/* How many signatures OpenSSL verified, from the anchor down, until it met one that is wrong. */
+static int count_until_forged(X509_STORE_CTX *context)
+{
+    return sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1 - X509_STORE_CTX_get_error_depth(context);
+}
+
 /* Has OpenSSL build and verify the path from an intermediate to an anchor. The caller frees the path. */
 static BM_RESULT verify_path(bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, STACK_OF(X509) **path)
 {
@@ -118,7 +129,6 @@ static BM_RESULT verify_path(bm_search *find, X509 *intermediate, STACK_OF(X509)
     X509_VERIFY_PARAM *parameters;
     int good;
 
-    find->outcome = BM_SEARCH_NO_PATH;
     if (context == NULL || X509_STORE_CTX_init(context, NULL, intermediate, untrusted) != 1)
         return bm_evp_error(BM_E_INTERNAL, "preparing the verification of a chain");
     X509_STORE_CTX_set0_trusted_stack(context, find->anchors->trusted);
@@ -130,13 +140,12 @@ static BM_RESULT verify_path(bm_search *find, X509 *intermediate, STACK_OF(X509)
     good = X509_verify_cert(context);
     ERR_clear_error();
     if (X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_SIGNATURE_FAILURE)
-        find->outcome = BM_SEARCH_FORGED;
+        find->spent += count_until_forged(context);
     if (good != 1)
         return bm_failf(BM_E_EKC_UNTRUSTED, "the chain: %s",
                         X509_verify_cert_error_string(X509_STORE_CTX_get_error(context)));
     *path = X509_STORE_CTX_get1_chain(context);
     BM_CHECK(*path != NULL, BM_E_NO_MEMORY, NULL);
-    find->outcome = BM_SEARCH_VERIFIED;
     return bm_ok();
 }
 
@@ -203,24 +212,33 @@ static const bm_issuer *remember(bm_anchors *anchors, bm_issuer *made)
 static BM_RESULT learn(bm_search *find, X509 *intermediate, STACK_OF(X509) *untrusted, bm_bytes der, const bm_issuer **found)
 {
     BM_AUTO(bm_issuer_fini) bm_issuer made = {0};
-    bm_result result = bm_search_path(find, intermediate, untrusted, &made);
 
-    /* Another certificate of this key would cost the same; only if this one was revoked there may be a newer one. */
-    if (result.code == BM_E_EKC_UNTRUSTED && find->outcome == BM_SEARCH_VERIFIED)
-        note_key(find, intermediate, false);
-    BM_TRY(result);
+    BM_TRY(bm_search_path(find, intermediate, untrusted, &made));
     BM_CHECK(has_signed(find, intermediate), BM_E_EKC_UNTRUSTED, "a CA of the chain has the name of its issuer, and did not sign it");
     BM_TRY(bm_hash_sha256(der, made.sha256));
     *found = remember(find->anchors, &made);
     return bm_ok();
 }
 
-/* Can this one still be the issuer, by what it says and by what was tried? */
-static bool is_candidate(const bm_search *find, X509 *intermediate)
+/* Does this one of the chain say the same as one before it? Its path would be verified once more, for nothing. */
+static bool is_repeated(const bm_search *find, size_t at)
+{
+    bm_walk_cert one;
+    bm_walk_cert before;
+
+    for (size_t i = 0; i < at; i++)
+        if (bm_walk_certificate(find->chain[at], &one).code == BM_OK && bm_walk_certificate(find->chain[i], &before).code == BM_OK &&
+            bm_bytes_equal(one.tbs, before.tbs))
+            return true;
+    return false;
+}
+
+/* Can this one of the chain still be the issuer, by what it says and by what was tried? */
+static bool is_candidate(const bm_search *find, X509 *intermediate, size_t at)
 {
     size_t place;
 
-    if (intermediate == NULL || !bm_issuer_says_so(intermediate, find->leaf))
+    if (intermediate == NULL || !bm_issuer_says_so(intermediate, find->leaf) || is_repeated(find, at))
         return false;
     place = place_of(find, intermediate);
     return place == find->tried_count || find->tried[place].is_it;
@@ -254,17 +272,20 @@ static BM_RESULT search_chain(bm_search *find, X509 *decoded[BM_EKC_CHAIN_MAX], 
 
     BM_CHECK(untrusted != NULL, BM_E_NO_MEMORY, NULL);
     BM_TRY(decode_chain(find, decoded, untrusted));
-    for (size_t i = 0; i < find->chain_count && find->outcome != BM_SEARCH_FORGED; i++) {
+    for (size_t i = 0; i < find->chain_count && find->spent < BM_SEARCH_SPENT_MAX; i++) {
         bm_result result;
 
-        if (!is_candidate(find, decoded[i]))
+        if (!is_candidate(find, decoded[i], i))
             continue;
         result = learn(find, decoded[i], untrusted, find->chain[i], found);
+        /* Out of date: one behind it may be a renewed certificate of the same CA. */
+        if (result.code == BM_OK && !bm_issuer_is_current(*found, find->now))
+            continue;
         if (result.code != BM_E_EKC_UNTRUSTED && result.code != BM_E_EKC_REVOKED)
             return result;
         note_cause(find, result);
     }
-    return find->cause;
+    return *found != NULL ? bm_ok() : find->cause;
 }
 
 BM_RESULT bm_search_issuer(bm_search *find, const bm_issuer **found)

@@ -3,6 +3,7 @@
 
 #include "count_verify.h"
 #include "x509/issuer.h"
+#include "x509/revoked.h"
 
 #include <openssl/ec.h>
 #include <openssl/param_build.h>
@@ -43,7 +44,7 @@ static unsigned cost(bm_anchors *anchors, const bm_ekc *ekc, X509 *const *chain,
     return count_verify();
 }
 
-static void a_made_chain_costs_one_signature_however_many_keys_it_has(void **state)
+static void a_made_chain_costs_two_signatures_however_many_keys_it_has(void **state)
 {
     (void)state;
     for (size_t keys = 1; keys <= MADE; keys += MADE - 1) {
@@ -54,10 +55,41 @@ static void a_made_chain_costs_one_signature_however_many_keys_it_has(void **sta
         for (size_t signer = 0; signer < keys; signer++) {
             BM_AUTO(bm_ekc_freep) bm_ekc *ekc = make_ekc_of(f.made[signer], f.keys[signer]);
 
-            assert_int_equal(cost(anchors, ekc, (make_chain){f.made[0], f.made[1], f.made[2], f.made[3]}, BM_E_EKC_UNTRUSTED), 1);
+            assert_int_equal(cost(anchors, ekc, (make_chain){f.made[0], f.made[1], f.made[2], f.made[3]}, BM_E_EKC_UNTRUSTED), 2);
         }
         end_forgery(&f, keys);
     }
+}
+
+static void below_a_genuine_intermediate_it_costs_no_more(void **state)
+{
+    BM_AUTO(bm_anchors_freep) bm_anchors *anchors = make_anchors_of(pki.root);
+    BM_AUTO(bm_ekc_freep) bm_ekc *ekc = NULL;
+    forgery f;
+
+    (void)state;
+    forge(&f, MADE, pki.mid);
+    ekc = make_ekc_of(f.made[0], f.keys[0]);
+    assert_int_equal(cost(anchors, ekc, (make_chain){f.made[0], f.made[1], f.made[2], pki.mid}, BM_E_EKC_UNTRUSTED), 2);
+    end_forgery(&f, MADE);
+}
+
+/* The same one as often as it fits; what revokes it is found on its path, which is verified. */
+static void a_revoked_certificate_is_looked_at_once(void **state)
+{
+    BM_AUTO(bm_anchors_freep) bm_anchors *anchors = make_anchors_of(pki.root);
+    BM_AUTO(bm_ekc_freep) bm_ekc *ekc = make_ekc_of(pki.mid, pki.mid_key);
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(pki.mid);
+    BM_AUTO_BUF ids = BM_BUF_EMPTY;
+    uint8_t issuer[BM_SHA256_SIZE];
+    uint8_t id[BM_REVOKED_ID_SIZE];
+
+    (void)state;
+    assert_ok(bm_issuer_id(pki.root, issuer));
+    assert_ok(bm_revoked_id(issuer, bm_bytes_of(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), id));
+    assert_ok(bm_buf_put(&ids, BM_BYTES_ARRAY(id)));
+    assert_ok(bm_anchors_revoke(anchors, &ids));
+    assert_int_equal(cost(anchors, ekc, (make_chain){pki.mid, pki.mid, pki.mid, pki.mid}, BM_E_EKC_REVOKED), 1);
 }
 
 static void a_chain_that_leads_to_no_anchor_costs_nothing(void **state)
@@ -151,6 +183,7 @@ static void a_ca_with_another_key_is_refused_before_anything_is_verified(void **
         assert_int_equal(cost(anchors, ekc, (make_chain){odd}, BM_E_EKC_UNTRUSTED), 0);
         assert_int_equal(cost(anchors, below, (make_chain){under, odd}, BM_E_EKC_UNTRUSTED), 0);
         assert_int_equal(cost(trusting, ekc, (make_chain){NULL}, BM_E_EKC_UNTRUSTED), 0);
+        assert_non_null(strstr(make_verify(trusting, ekc, (make_chain){NULL}).detail, "has a key that is not RSA"));
         assert_int_equal(cost(trusting, below, (make_chain){under}, BM_E_EKC_UNTRUSTED), 0);
         X509_free(odd);
         X509_free(under);
@@ -183,7 +216,9 @@ static int begin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_made_chain_costs_one_signature_however_many_keys_it_has),
+        cmocka_unit_test(a_made_chain_costs_two_signatures_however_many_keys_it_has),
+        cmocka_unit_test(below_a_genuine_intermediate_it_costs_no_more),
+        cmocka_unit_test(a_revoked_certificate_is_looked_at_once),
         cmocka_unit_test(a_chain_that_leads_to_no_anchor_costs_nothing),
         cmocka_unit_test(what_is_not_on_the_path_costs_nothing),
         cmocka_unit_test(a_key_is_asked_once),
