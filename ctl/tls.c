@@ -115,8 +115,9 @@ static BM_RESULT find_names(bm_buf *names, bm_ctl *ctl)
     if (ctl->tls_name_count > 0)
         return bm_ok();
     BM_TRY(bm_ctl_files_path(&path, ctl->state, BM_STATE_TLS));
-    BM_TRY(bm_ctl_files_read((const char *)path.data, FILE_MAX, &pem));
-    result = take_over(bm_buf_view(&pem), names, ctl);
+    result = bm_ctl_files_read((const char *)path.data, FILE_MAX, &pem);
+    if (result.code == BM_OK)
+        result = take_over(bm_buf_view(&pem), names, ctl);
     if (result.code == BM_OK || result.code == BM_E_NO_MEMORY)
         return result;
     return bm_failf(result.code, "the names of %s cannot be taken over (%s): give all that the new certificate is to have, each with "

@@ -55,7 +55,8 @@ static void describe(bm_bytes der, bm_store_anchor *row)
         (void)snprintf(row->subject, sizeof(row->subject), "%s", info.subject);
 }
 
-static BM_RESULT take(bundle *b, const char *file, bm_bytes der)
+/* The certificate with this number in its file, from 1 on. */
+static BM_RESULT take(bundle *b, const char *file, size_t number, bm_bytes der)
 {
     bm_result result = bm_anchors_add(b->scratch, der, b->class);
     candidate *fresh;
@@ -67,7 +68,8 @@ static BM_RESULT take(bundle *b, const char *file, bm_bytes der)
     BM_TRY(result);
     result = bm_anchors_check_key(der);
     if (result.code == BM_E_EKC_UNTRUSTED)
-        return bm_failf(BM_E_MALFORMED, "%s: %s: no EK certificate would be accepted below it", file, result.detail);
+        return bm_failf(BM_E_MALFORMED, "%s: certificate %zu: %s: no EK certificate would be accepted below it: leave it out", file, number,
+                        result.detail);
     BM_TRY(result);
     BM_TRY(grow(b));
     fresh = &b->all[b->count++];
@@ -89,7 +91,7 @@ static BM_RESULT read_file(bundle *b, const char *file)
     BM_TRY(bm_ctl_files_read(file, TRUST_FILE_MAX, &bytes));
     rest = bm_buf_view(&bytes);
     if (rest.size > 0 && rest.data[0] == BM_DER_SEQUENCE)
-        return take(b, file, rest);
+        return take(b, file, 1, rest);
     while (found) {
         bm_result result = bm_ca_next_pem(&rest, "CERTIFICATE", &der, &found);
 
@@ -97,7 +99,7 @@ static BM_RESULT read_file(bundle *b, const char *file)
             return bm_failf(BM_E_MALFORMED, "%s: not PEM: %s", file, result.detail == NULL ? "" : result.detail);
         BM_TRY(result);
         if (found)
-            BM_TRY(take(b, file, bm_buf_view(&der)));
+            BM_TRY(take(b, file, b->count - before + 1, bm_buf_view(&der)));
     }
     if (b->count == before)
         return bm_failf(BM_E_MALFORMED, "%s: there is no certificate in it, neither PEM nor DER", file);

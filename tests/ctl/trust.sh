@@ -42,7 +42,9 @@ vendor four
 before=$(ctl trust list)
 openssl req -new -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp256k1 -nodes -keyout odd.key -subj /CN=odd -days 30 \
     -addext basicConstraints=critical,CA:TRUE -out odd.crt 2>/dev/null
-refused 2 "odd.crt: the key of the CA is not RSA of 2048 to 4096 bits, P-256, P-384 or P-521" trust add --class discrete four.crt odd.crt
+refused 2 "odd.crt: certificate 1: the key of the CA is not RSA of 2048 to 4096 bits, P-256, P-384 or P-521" trust add --class discrete four.crt odd.crt
+cat four.crt odd.crt >both.pem
+refused 2 "both.pem: certificate 2: the key of the CA is not" trust add --class discrete both.pem
 refused 2 "leaf.crt: not the certificate of a CA" trust add --class discrete four.crt leaf.crt
 refused 2 "leaf.key: there is no certificate" trust add --class discrete four.crt leaf.key
 refused 2 "No such file" trust add --class discrete four.crt not-there.crt
