@@ -8,9 +8,6 @@
 
 #include <tss2/tss2_mu.h>
 
-#define PARENT_ATTRIBUTES                                                                                              \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |     \
-     TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 /* The first half of a primary's `unique`; the other half is its number. */
 #define PRIMARY_LABEL "birthmark-ik\0\0\0\0"
 
@@ -20,23 +17,6 @@ void bm_tpm_ik_fini(bm_tpm_ik *ik)
     bm_buf_fini(&ik->public_area);
     bm_buf_fini(&ik->private_area);
     *ik = (bm_tpm_ik){0};
-}
-
-bm_key_type bm_tpm_ik_type_of(bm_bytes public_area)
-{
-    bm_tpm_public parsed;
-
-    return bm_tpm_public_parse(public_area, &parsed).code == BM_OK ? bm_template_match_ik(&parsed) : BM_KEY_NONE;
-}
-
-bool bm_tpm_ik_is_parent(bm_bytes public_area)
-{
-    bm_tpm_public parsed;
-
-    return bm_tpm_public_parse(public_area, &parsed).code == BM_OK && parsed.attributes == PARENT_ATTRIBUTES &&
-           parsed.name_alg == BM_HASH_SHA256 && parsed.policy.size == 0 && parsed.key.type == BM_KEY_ECC256 &&
-           parsed.symmetric == BM_TPM_ALG_AES && parsed.symmetric_bits == 128 && parsed.symmetric_mode == TPM2_ALG_CFB &&
-           parsed.scheme == BM_TPM_ALG_NULL;
 }
 
 static BM_RESULT take_key(bm_tpm_ik *ik)
@@ -67,7 +47,7 @@ BM_RESULT bm_tpm_ik_open(bm_tpm_context *context, uint32_t handle, bm_tpm_ik *ik
  */
 static BM_RESULT create_parent(bm_tpm_context *context, bm_tpm_object *parent)
 {
-    TPM2B_PUBLIC template = {.publicArea = {.type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = PARENT_ATTRIBUTES}};
+    TPM2B_PUBLIC template = {.publicArea = {.type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = BM_TPM_IK_PARENT_ATTRIBUTES}};
     TPMS_ECC_PARMS *ecc = &template.publicArea.parameters.eccDetail;
     BM_AUTO_BUF bytes = BM_BUF_EMPTY;
     BM_AUTO_BUF made = BM_BUF_EMPTY;

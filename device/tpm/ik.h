@@ -17,6 +17,10 @@
 #define BM_TPM_IK_HANDLE_LAST 0x817FFFFFu
 #define BM_TPM_IK_HANDLE_DEFAULT 0x81020000u
 #define BM_TPM_IK_NUMBER_SIZE 16
+/* Of the storage key above it. */
+#define BM_TPM_IK_PARENT_ATTRIBUTES                                                                                              \
+    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |     \
+     TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 
 /* An identity key. Owns what it holds; zero-initialise, end with bm_tpm_ik_fini. */
 typedef struct {
