@@ -135,15 +135,20 @@ BM_RESULT bm_enroll_obtain(bm_enrolment *e, bm_ekc_info *info)
     return receive_certificate(e, bm_buf_view(&body), info);
 }
 
-/* A directory whose certificate came by files, without a record, keeps the server that it had before, if it had one for this device. */
+/*
+ * A directory whose certificate came by files, without a record, keeps the server that it had before, if it had one for this device. The record of another key
+ * (its value, its server) comes when that key is in the TPM: where it has no place, the old one is renewed as before.
+ */
 static BM_RESULT save(bm_enrolment *e, const bm_renewal *record)
 {
+    if (e->staged)
+        BM_TRY(bm_replacement_put_down(e));
     if (record != NULL)
         BM_TRY(bm_renewal_write(&e->identity, record));
     else
         BM_TRY(bm_renewal_drop_of_others(&e->identity, e->certificate.device));
     if (e->staged)
-        BM_TRY(bm_replacement_install(e));
+        BM_TRY(bm_replacement_use(e));
     else
         BM_TRY(bm_identity_save(&e->identity, e->in_file ? 0 : e->handle, &e->ek.key, &e->certificate));
     return bm_identity_note_renewed(&e->identity);

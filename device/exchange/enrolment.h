@@ -29,6 +29,7 @@ typedef struct {
     bm_tpm_ik ik;
     bool staged;      /* another key than the directory's: its file is in .next, and it is loaded (replacement.h) */
     bm_tpm_ik before; /* the key at the handle whose place it takes, until it has */
+    uint32_t handle_before; /* where that one is, once the new one is beside it */
     bool in_file;       /* the key is not, or will not be, at the handle: what is there is not ours to look at */
     bm_buf key_auth;    /* the value of --key-auth; secret */
     bm_tpm_kind file_kind; /* of device.key, as it was found, with key_auth */

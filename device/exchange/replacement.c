@@ -87,6 +87,7 @@ static BM_RESULT put_beside(bm_enrolment *e, bm_identity *next)
 {
     bool full;
 
+    e->handle_before = e->handle;
     BM_TRY(bm_renew_key_place(e, &e->handle));
     BM_TRY(bm_identity_save(next, e->handle, &e->ek.key, &e->certificate));
     BM_TRY(bm_tpm_ik_persist(&e->ik, e->handle, &full));
@@ -118,19 +119,23 @@ static BM_RESULT remove_before(bm_enrolment *e)
     return bm_renew_key_drop(e);
 }
 
-BM_RESULT bm_replacement_install(bm_enrolment *e)
+BM_RESULT bm_replacement_put_down(bm_enrolment *e)
 {
     BM_AUTO(bm_identity_close) bm_identity next = BM_IDENTITY_CLOSED;
-    uint32_t handle = e->handle;
-    bm_result result;
 
     BM_TRY(bm_identity_swap_stage(&e->identity, &next));
-    BM_TRY(put_down(e, &next));
+    return put_down(e, &next);
+}
+
+BM_RESULT bm_replacement_use(bm_enrolment *e)
+{
+    bm_result result;
+
     BM_TRY(bm_identity_swap_commit(&e->identity));
     if (e->before.key.type != BM_KEY_NONE)
         bm_steps_note("the new key is at 0x%08x, and the one at 0x%08x is removed: programs that were told the handle "
                       "must be told this one (key.uri)",
-                      e->handle, handle);
+                      e->handle, e->handle_before);
     result = remove_before(e);
     if (result.code != BM_OK)
         bm_steps_note("the new identity is in use, but the key before it may still be in the TPM: %s. The next "

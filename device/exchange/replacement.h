@@ -22,10 +22,16 @@ BM_RESULT bm_replacement_begin(bm_enrolment *e, bm_key_type type, bm_tpm_ik *mad
 BM_RESULT bm_replacement_resume(bm_enrolment *e, bm_bytes public_area, bool *found);
 
 /*
- * Puts the key down (beside the one that is at the handle, if there is one) and the new identity into use,
- * once the certificate is in `certificate`, and then removes what was before. Where that last does not
- * succeed, a note says so. BM_E_TPM...: the key could not be put down; BM_E_IO; the identity is as it was.
+ * Puts the key down (beside the one that is at the handle, if there is one), once the certificate is in
+ * `certificate`, with the files of the new identity in .next. BM_E_TPM...: the key could not be put down;
+ * BM_E_IO. The identity is as it was, whatever this returns.
  */
-BM_RESULT bm_replacement_install(bm_enrolment *e);
+BM_RESULT bm_replacement_put_down(bm_enrolment *e);
+
+/*
+ * Then puts the new identity into use, and removes what was before. Where that last does not succeed, a note
+ * says so. BM_E_IO: the identity is as it was.
+ */
+BM_RESULT bm_replacement_use(bm_enrolment *e);
 
 #endif

@@ -16,11 +16,13 @@ lab_nginx nginx "$(lab_ca_file one)"
 LAB_URL[nobody]=https://127.0.0.1:9
 LAB_CA_OF[nobody]=one
 id=$LAB/id-SN1
+printf 'a value' >"$LAB/value"
+chmod 600 "$LAB/value"
 options=(--key ecc256)
 if [[ $place == file ]]; then
     options+=(--persist never)
 fi
-files=(device.key key.uri device.crt chain.crt fullchain.crt ca.crt ek)
+files=(device.key key.uri device.crt chain.crt fullchain.crt ca.crt ek renewal)
 
 # keep: what must stay.
 keep() {
@@ -108,7 +110,9 @@ if [[ $place == handle ]]; then
         fails_with 2 '' one one --renew --key ecc384
     done
     lab_plan p "answer 0x120:1 1 0x14b"
-    fails_with 2 'NV memory is full.*--persist never' one one --renew --key ecc384
+    fails_with 2 'NV memory is full.*--persist never' one one --renew --key ecc384 --key-auth "file:$LAB/value"
+    "$BIRTHMARK" renew --now --tcti "$(lab_tcti one)" --state "$id"
+    keep
 
     lab_say "the key of another directory, which is to be replaced, stays until there is a certificate"
     lab_plan p
