@@ -81,8 +81,8 @@ static BM_RESULT take_options(acceptance *a)
     BM_TRY(bm_pubkey_spki_sha256(&ek.key, a->options.ek));
     a->options.has_ek = true;
     a->options.handle = a->pending.handle;
-    if (a->pending.handle == 0)
-        a->options.persist = BM_PERSIST_NEVER;
+    /* Not where the identity has its key: the new one may have another place. */
+    a->options.persist = a->pending.handle != 0 ? BM_PERSIST_ALWAYS : BM_PERSIST_NEVER;
     return bm_ok();
 }
 

@@ -210,6 +210,25 @@ if [[ $place == handle ]]; then
     ik_greeted "$id"
 fi
 
+# by_files [options]: a request with these, and both answers to it.
+by_files() {
+    rm -f "$in"/*
+    "$BIRTHMARK" request --tcti "$(lab_tcti one)" --serial SN1 --state "$id" --out "$in/1" "$@"
+    "$BIRTHMARKCTL" batch --state "$LAB/ca-one" --in "$in" --out "$LAB/answers" >"$LAB/sum"
+    "${accept[@]}" --out "$in/2"
+    "$BIRTHMARKCTL" batch --state "$LAB/ca-one" --in "$in" --out "$LAB/answers" >"$LAB/sum"
+    "${accept[@]}"
+}
+lab_say "by files, a key at a handle takes the place of one in its file alone"
+for new in "--key ecc384 --persist always" "--parent endorsement"; do
+    # shellcheck disable=SC2086 # words
+    by_files --renew $new
+    lab_identity_good "$id" one one
+    ik_greeted "$id"
+    [[ -$(ik_persistent) == "--$(ik_handle)" ]] || lab_die "key.uri has $(ik_handle), and persistent is $(ik_persistent)"
+    ik_enroll "$id" --renew --key ecc256 --parent owner --persist never
+done
+
 lab_say "the owner's value is missing: that is said before a certificate is issued"
 printf 'the owners word' >"$LAB/owner"
 chmod 600 "$LAB/owner"
