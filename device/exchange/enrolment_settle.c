@@ -42,13 +42,28 @@ static BM_RESULT create(bm_enrolment *e, bm_key_type type, bm_tpm_ik *made)
     return bm_identity_save_key(&e->identity, bm_buf_view(&pem));
 }
 
+/* Has the directory's certificate a key in device.key of another type or kind than what is wanted? It need not be at this handle. */
+static bool is_other_identity(const bm_enrolment *e, bm_key_type type)
+{
+    const bm_tpm_kind kind = bm_enrolment_keys_kind(e);
+    bm_key_type filed = bm_tpm_ik_type_of(bm_buf_view(&e->file_public));
+
+    return e->state.key.type != BM_KEY_NONE && filed != BM_KEY_NONE &&
+           (filed != type || !bm_tpm_kind_equal(&kind, &e->file_kind));
+}
+
 /* May the key that is there be replaced by one of this type? Not without being told to: it may be the identity of another directory. */
 static BM_RESULT may_replace(const bm_enrolment *e, bm_key_type there, bm_key_type type)
 {
     BM_AUTO_BUF words = BM_BUF_EMPTY;
 
-    if (there == BM_KEY_NONE || e->options->renew)
+    if (e->options->renew || (there == BM_KEY_NONE && !is_other_identity(e, type)))
         return bm_ok();
+    if (there == BM_KEY_NONE)
+        return bm_failf(BM_E_TPM_HANDLE_TAKEN,
+                        "the identity in %s has a key of another type or kind, which is not at 0x%08x: choose another --state, or replace it "
+                        "with --renew",
+                        e->options->state, e->handle);
     if (there != type && e->in_file)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN, "%s has an identity key of type %s: choose another --state, or replace it with --renew",
                         e->options->state, bm_pubkey_type_name(there));

@@ -114,6 +114,12 @@ if [[ $place == handle ]]; then
     "$BIRTHMARK" renew --now --tcti "$(lab_tcti one)" --state "$id"
     keep
 
+    lab_say "a key of another type or kind at another handle is another identity, too: not without --renew"
+    for new in "--key ecc384" "--parent endorsement"; do
+        # shellcheck disable=SC2086 # words
+        fails 2 'has a key of another type or kind' one one --handle 0x81020777 $new
+    done
+
     lab_say "the key of another directory, which is to be replaced, stays until there is a certificate"
     lab_plan p
     lab_fault_run one nobody p SN1 --renew --state "$LAB/id-other"
