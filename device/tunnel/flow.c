@@ -10,6 +10,7 @@
 #define CHUNK 16384               /* a record of TLS */
 #define ROUNDS 16                 /* chunks in one turn of the loop: other links want theirs */
 #define UNSENT_MICROSECONDS 20000 /* between two looks at what a socket has still to send: no event says it */
+#define UNSENT_DOUBLINGS 5        /* of that, while it does not become less */
 
 /* One direction: what was read and not yet written, at most a chunk. */
 typedef struct {
@@ -36,6 +37,7 @@ struct bm_tunnel_flow {
     watch local_in, local_out, remote_in, remote_out;
     struct event *look; /* at what the sockets still have to send */
     int unsent;         /* at the last look */
+    unsigned waits;     /* since it became less */
     bool read_wants_write; /* TLS must write something of its own before it reads on; and the other way round */
     bool write_wants_read;
     bool moved;
@@ -222,14 +224,16 @@ static int count_unsent(bm_tunnel_flow *flow)
 /* Is all done that can be done? */
 static bool is_over(bm_tunnel_flow *flow)
 {
-    const struct timeval soon = {.tv_usec = UNSENT_MICROSECONDS};
+    struct timeval soon = {.tv_usec = UNSENT_MICROSECONDS};
     int unsent;
 
     if ((!flow->up.passed && !flow->up.lost) || (!flow->down.passed && !flow->down.lost))
         return false;
     unsent = count_unsent(flow);
     flow->moved |= unsent < flow->unsent;
+    flow->waits = unsent < flow->unsent ? 0 : flow->waits + (flow->waits < UNSENT_DOUBLINGS ? 1 : 0);
     flow->unsent = unsent;
+    soon.tv_usec <<= flow->waits;
     return unsent == 0 || event_add(flow->look, &soon) != 0;
 }
 
@@ -257,6 +261,7 @@ static void watch_all(bm_tunnel_flow *flow)
 static void on_event(evutil_socket_t fd, short events, void *context)
 {
     bm_tunnel_flow *flow = context;
+    bool was_half = bm_tunnel_flow_is_half(flow);
     bool over;
 
     (void)fd;
@@ -275,7 +280,7 @@ static void on_event(evutil_socket_t fd, short events, void *context)
         flow->events.cut(flow->events.context, "out of memory");
     if (flow->broken || over)
         flow->events.ended(flow->events.context, !flow->broken && !flow->down.cut);
-    else if (flow->moved)
+    else if (flow->moved || (bm_tunnel_flow_is_half(flow) && !was_half))
         flow->events.flowed(flow->events.context);
 }
 

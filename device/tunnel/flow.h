@@ -12,7 +12,7 @@ typedef struct bm_tunnel_flow bm_tunnel_flow;
 
 /* What happens; called from the loop alone. */
 typedef struct {
-    /* Something went through. */
+    /* Something went through, or the first direction ended. */
     void (*flowed)(void *context);
     /* The server's direction has ended, and not as it should. What came before still flows to the program. */
     void (*cut)(void *context, const char *why);
