@@ -60,7 +60,12 @@ BM_RESULT bm_enrolment_keys_check(const bm_enrolment *e)
 {
     bool usable;
 
-    if (e->ik.key.type == BM_KEY_NONE || e->options->renew)
+    if (e->options->renew)
+        return bm_ok();
+    BM_CHECK(!e->options->has_ek || !e->state.has_ek || bm_bytes_equal(BM_BYTES_ARRAY(e->options->ek), BM_BYTES_ARRAY(e->state.ek)), BM_E_EK_MISMATCH,
+             "the identity is bound to another EK than --ek-sha256 names: leave --ek-sha256 out, give another --state, or replace the identity on "
+             "purpose with --renew");
+    if (e->ik.key.type == BM_KEY_NONE)
         return bm_ok();
     return bm_enrolment_keys_usable(e, &e->ik, &usable);
 }

@@ -4,7 +4,10 @@
 
 #include "device/exchange/enrolment.h"
 
-/* Can the IK that is at the handle be used, as far as its registers go, or is it about to be replaced (--renew)? BM_E_TPM_AUTH: no. BM_E_TPM... */
+/*
+ * Checks that the directory's identity can go on: that --ek-sha256 does not name another EK than the one to which it is bound, and that the registers of the
+ * IK at the handle allow its use; or that it is about to be replaced (--renew). BM_E_EK_MISMATCH, BM_E_TPM_AUTH, BM_E_TPM...
+ */
 BM_RESULT bm_enrolment_keys_check(const bm_enrolment *e);
 
 /*

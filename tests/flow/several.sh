@@ -49,6 +49,19 @@ lab_enroll one one SN1 --renew
 says 'EK L-2 \(ecc256'
 says_not 'was refused'
 
+lab_say "nor does --ek-sha256 of another, but with --renew"
+for run in enroll request; do
+    more=(--server "${LAB_URL[one]}" --ca "$(lab_ca_file one)")
+    [[ $run == enroll ]] || more=(--out "$LAB/SN1.request")
+    rc=0
+    "$BIRTHMARK" "$run" --tcti "$(lab_tcti one)" --serial SN1 --state "$LAB/id-SN1" --ek-sha256 "$(spki one H-3)" "${more[@]}" \
+        >"$LAB/said" 2>&1 || rc=$?
+    ((rc == 2)) || lab_die "$run ended with $rc"
+    lab_said 'bound to another EK than --ek-sha256 names'
+done
+[[ $(cat "$LAB/id-SN1/ek") == "$(spki one L-2)" ]] || lab_die "the identity has another EK"
+lab_tpm_clean one
+
 lab_say "nor does a TPM that fails to make it bring in another"
 lab_plan p "answer 0x131:1 0 0x2c4"
 lab_fault_run one one p SN1 --renew
