@@ -44,21 +44,21 @@ typedef struct {
     bm_persist persist;
     bm_tpm_pcrs pcrs;       /* of --pcrs; none: not given */
     const char *key_auth;   /* where the identity key's authorisation value is; or NULL */
+    bool json;
+    bool quiet;
+    bool listens;           /* --listen was given: `place` */
+    bool now;               /* renew: although it is not due */
+    bool new_key;           /* renew: with another key */
     bool has_ek; /* `ek` is the SHA-256 of the only EK that may be used */
     uint8_t ek[BM_SHA256_SIZE];
     const char *auth[BM_TPM_HIERARCHIES]; /* where the authorisation values of hierarchies are: "file:...", "env:..."; or NULL */
-    bool json;
-    bool quiet;
     const char *out;        /* where a request file is written; NULL: not given */
     const char *file;       /* of answers */
-    bool listens;           /* --listen was given: `place` */
     bm_tunnel_place place;
     unsigned mode;          /* of a unix socket */
     bm_tunnel_server to;    /* the tunnel's server; port 0: not given */
     const char *name;       /* what its certificate must have; NULL: the host of `to` */
     int64_t idle;           /* seconds */
-    bool now;               /* renew: although it is not due */
-    bool new_key;           /* renew: with another key */
     int64_t wait;           /* renew: seconds, for a server that is away */
 } bm_options;
 
