@@ -7,14 +7,14 @@ lab_begin
 guide_begin docs/operator.md
 root=$(cd "$LAB_HERE/../.." && pwd)
 umask 022 # what a person's shell has: it is the guide that must say more
-mkdir -p "$LAB"/{bin,run,units,work/ek}
+mkdir -p "$LAB"/{bin,run,units,site/ek}
 for program in "$BIRTHMARK" "$BIRTHMARKD" "$BIRTHMARKCTL" "$BIRTHMARK_SWARM"; do
     ln -s "$program" "$LAB/bin/${program##*/}"
 done
 PATH=$LAB/bin:$PATH
 ca=$LAB/ca-one
 export BIRTHMARK_STATE=$ca
-cd "$LAB/work" || exit
+cd "$LAB/site" || exit
 
 # What stands in the guide, and what is there in its place here.
 guide_put /var/lib/birthmarkd "$ca"
@@ -132,7 +132,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ser
 start_api() {
     LAB_PLAIN=$(lab_free_port)
     lab_start_nginx api 'worker_processes 1;' "server { listen 127.0.0.1:$LAB_PLAIN ssl;
-        ssl_certificate $LAB/work/servers.crt; ssl_certificate_key $LAB/work/servers.key;
+        ssl_certificate $LAB/site/servers.crt; ssl_certificate_key $LAB/site/servers.key;
         ssl_verify_client on; ssl_verify_depth 3; ssl_client_certificate $ca/ca.crt;
         location / { return 200 \"Hello \$ssl_client_s_dn\n\"; } }" "$LAB_PLAIN"
 }
