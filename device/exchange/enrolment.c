@@ -47,6 +47,32 @@ static void warn_of_open_files(const bm_enrolment_options *options)
         bm_steps_note("others than its owner can read the authorisation value in %s: chmod 600 it", options->key_auth);
 }
 
+/*
+ * A key that is in use at the handle of key.uri stays there, whatever --handle says: a copy at another handle would outlive the key in use, and nobody would
+ * remove it. (After 'renew --new-key' the handle is another one than the command that enrolled has.) --renew moves it.
+ */
+static BM_RESULT stay(bm_enrolment *e)
+{
+    const bm_enrolment_options *options = e->options;
+    BM_AUTO(bm_tpm_ik_fini) bm_tpm_ik used = {0};
+    bm_result result;
+
+    if (options->renew || options->handle == 0 || e->state.handle == 0 || e->state.handle == e->handle ||
+        e->state.key.type == BM_KEY_NONE || (options->key != BM_KEY_NONE && options->key != e->state.key.type) ||
+        (options->has_parent && options->parent != e->file_kind.parent))
+        return bm_ok();
+    result = bm_tpm_ik_open(&e->tpm, e->state.handle, &used);
+    if (result.code == BM_E_TPM_HANDLE_TAKEN)
+        return bm_ok();
+    BM_TRY(result);
+    if (!bm_pubkey_equal(&used.key, &e->state.key))
+        return bm_ok();
+    bm_steps_note("the identity key of %s is at 0x%08x (key.uri), and stays there: --handle 0x%08x is not used", options->state, e->state.handle,
+                  e->handle);
+    e->handle = e->state.handle;
+    return bm_ok();
+}
+
 /* The key at the handle, if it is to be looked at: where the key is in device.key alone, the handle is somebody else's. */
 static BM_RESULT open_ik(bm_enrolment *e)
 {
@@ -57,6 +83,7 @@ static BM_RESULT open_ik(bm_enrolment *e)
                  (e->state.in_file && options->persist == BM_PERSIST_AUTO && parent == BM_TPM_OWNER);
     if (e->in_file)
         return bm_ok();
+    BM_TRY(stay(e));
     BM_TRY(bm_tpm_ik_open(&e->tpm, e->handle, &e->ik));
     if (e->file_public.size > 0 && bm_bytes_equal(bm_buf_view(&e->ik.public_area), bm_buf_view(&e->file_public)))
         e->ik.kind = e->file_kind;

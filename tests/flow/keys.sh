@@ -51,6 +51,17 @@ lab_fails lab_enroll one one SN1 --state "$LAB/id-other" --handle "$(handle)"
 lab_said 'knows nothing of.*--handle'
 [[ $(name) == "$first" ]] || lab_die "another key"
 
+lab_say "the command that enrolled, with its --handle, leaves the key of a renewal where that is, and makes no copy"
+place=$(handle)
+for turn in 1 2; do
+    "$BIRTHMARK" renew --now --new-key --tcti "$(lab_tcti one)" --state "$id"
+    "$BIRTHMARK" renew --tcti "$(lab_tcti one)" --state "$id"
+    first=$(name)
+    lab_enroll one one SN1 --handle "$place"
+    [[ $(name) == "$first" ]] || lab_die "turn $turn: another key"
+    [[ $(tpm2_getcap handles-persistent) == "- $(handle)" ]] || lab_die "turn $turn: a copy is there as well"
+done
+
 lab_say "the state directory was lost: with --renew a new key takes the place of the old"
 place=$(handle)
 rm -r "$id"
