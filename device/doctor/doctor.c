@@ -42,7 +42,7 @@ static BM_RESULT look(bm_findings *findings, const bm_doctor_options *options, c
         BM_TRY(bm_findings_add_failure(findings, TPM_ERROR, look_into_tpm(findings, &tpm, options, eks, &ik)));
     }
     bm_doctor_system_clock(findings, eks->newest);
-    BM_TRY(bm_doctor_system_state(findings, options, &ik, &state));
+    BM_TRY(bm_doctor_system_state(findings, options, result.code == BM_OK ? &ik : NULL, &state));
     if (state.has_ek && eks->count > 0)
         BM_TRY(bm_doctor_ek_bind(findings, state.ek, eks));
     return bm_findings_add_failure(findings, TPM_ERROR, bm_doctor_server_find(findings, options, &tpm, eks));

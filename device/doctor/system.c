@@ -133,6 +133,7 @@ static void find_directory(bm_findings *findings, const char *path)
         bm_findings_add(findings, BM_FINDING_OK, "state", "%s is not there yet: enroll makes it", path);
 }
 
+/* `ik` is NULL where the TPM could not be asked: then the certificate is not compared with a key. */
 static void find_identity(bm_findings *findings, const bm_doctor_options *options, const bm_identity_state *state, const bm_pubkey *ik)
 {
     int64_t now = (int64_t)time(NULL);
@@ -143,7 +144,7 @@ static void find_identity(bm_findings *findings, const bm_doctor_options *option
     bm_text_time(state->renew_after, renew);
     if (state->key.type == BM_KEY_NONE)
         bm_findings_add(findings, BM_FINDING_OK, "identity", "none yet in %s", options->state);
-    else if (ik->type == BM_KEY_NONE || !bm_pubkey_equal(ik, &state->key))
+    else if (ik != NULL && (ik->type == BM_KEY_NONE || !bm_pubkey_equal(ik, &state->key)))
         bm_findings_add(findings, BM_FINDING_WARNING, "identity",
                         "the certificate of %s is not for the key at 0x%08x: it is for another --handle, or the TPM was cleared; run 'birthmark "
                         "enroll'",
@@ -154,11 +155,12 @@ static void find_identity(bm_findings *findings, const bm_doctor_options *option
     else if (now < state->info.not_before)
         bm_findings_add(findings, BM_FINDING_PROBLEM, "identity", "the certificate of %s is not valid yet: set this machine's clock",
                         state->info.subject);
-    else if (!bm_identity_is_current(state, ik, now))
+    else if (!bm_identity_is_current(state, ik != NULL ? ik : &state->key, now))
         bm_findings_add(findings, BM_FINDING_WARNING, "identity", "the certificate of %s is due for renewal: run 'birthmark renew'",
                         state->info.subject);
     else
-        bm_findings_add(findings, BM_FINDING_OK, "identity", "%s, valid until %s, renewed after %s", state->info.subject, until, renew);
+        bm_findings_add(findings, BM_FINDING_OK, "identity", "%s, valid until %s, renewed after %s%s", state->info.subject, until, renew,
+                        ik != NULL ? "" : "; whether its key is in the TPM was not looked at");
 }
 
 BM_RESULT bm_doctor_system_state(bm_findings *findings, const bm_doctor_options *options, const bm_pubkey *ik,

@@ -13,7 +13,8 @@ void bm_doctor_system_node(bm_findings *findings, const char *tcti);
 void bm_doctor_system_clock(bm_findings *findings, int64_t newest);
 
 /*
- * "state" and "identity": the directory, and the certificate in it, which becomes `state`; `ik` is the key at the handle, or of BM_KEY_NONE.
+ * "state" and "identity": the directory, and the certificate in it, which becomes `state`; `ik` is the key at the handle, or of BM_KEY_NONE;
+ * NULL: the TPM could not be asked.
  * BM_E_NO_MEMORY.
  */
 BM_RESULT bm_doctor_system_state(bm_findings *findings, const bm_doctor_options *options, const bm_pubkey *ik,

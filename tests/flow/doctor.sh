@@ -137,6 +137,10 @@ examine one "${server[@]}" --serial SN2
 finds problem profile 'identity-mismatch'
 examine one --handle 0x81020009
 finds warning identity 'not for the key at 0x81020009'
+LAB_RC=0
+"$BIRTHMARK" doctor --tcti "swtpm:path=$LAB/nothing" --state "$LAB/id-one" >"$LAB/doctor" || LAB_RC=$?
+finds problem tpm 'cannot be opened'
+finds ok identity 'CN=SN1.*not looked at'
 
 lab_say "the profile takes none of the EKs, or does not exist; enroll names the finding"
 rm -r "$LAB/id-one"
