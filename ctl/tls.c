@@ -140,9 +140,13 @@ BM_RESULT bm_ctl_tls_renew(const bm_ctl *ctl)
     BM_AUTO_BUF pem = BM_BUF_EMPTY;
     BM_AUTO(bm_ctl_ca_fini) bm_ctl_ca ca = {0};
     BM_AUTO(bm_pkey_freep) bm_pkey *tls_key = NULL;
+    BM_AUTO(bm_store_freep) bm_store *store = NULL;
     bm_ctl copy = *ctl;
     bm_result result;
 
+    /* Where there is no CA, that is what is said, and not that its server has no names. */
+    BM_TRY(bm_ctl_state_open(ctl, &store));
+    bm_store_freep(&store);
     BM_TRY(find_names(&names, &copy));
     BM_TRY(bm_ctl_files_path(&path, ctl->state, BM_STATE_CA));
     BM_TRY(bm_ctl_files_read((const char *)path.data, FILE_MAX, &chain));

@@ -100,6 +100,9 @@ rm ca/tls.crt
 refuse_names "ca/tls.crt: No such file"
 mv kept.crt ca/tls.crt
 
+say "where there is no CA, tls renew says so"
+refused 3 "there is no CA in $T/none: name its directory with --state" tls renew --state "$T/none"
+
 say "a second init is refused and changes nothing"
 before=$(state_of ca)
 refused 2 "holds a CA already: nothing was changed" init --state ca
