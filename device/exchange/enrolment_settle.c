@@ -67,6 +67,10 @@ static BM_RESULT may_replace(const bm_enrolment *e, bm_key_type there, bm_key_ty
     if (there != type && e->in_file)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN, "%s has an identity key of type %s: choose another --state, or replace it with --renew",
                         e->options->state, bm_pubkey_type_name(there));
+    if (there != type && is_of_directory(e))
+        return bm_failf(BM_E_TPM_HANDLE_TAKEN,
+                        "the identity key of %s is of type %s: leave --key out, give another --state with another --handle, or replace it with --renew",
+                        e->options->state, bm_pubkey_type_name(there));
     if (there != type)
         return bm_failf(BM_E_TPM_HANDLE_TAKEN,
                         "the handle 0x%08x holds an identity key of type %s: choose another --handle, or replace it with --renew",

@@ -26,7 +26,7 @@ lab_enroll one one SN1 --renew
 
 lab_say "a key of another type is not replaced"
 lab_fails lab_enroll one one SN1 --key rsa2048
-lab_said 'another --handle'
+lab_said 'is of type ecc256: leave --key out'
 [[ $(name) == "$first" ]] || lab_die "another key"
 
 lab_say "but it is with --renew, and that needs to be said once alone"
