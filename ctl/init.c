@@ -122,7 +122,7 @@ static BM_RESULT report(const making *m)
                "$" BM_PASSPHRASE_ENVIRONMENT ", or as the systemd credential '" BM_PASSPHRASE_CREDENTIAL "'.\n\n",
                dir, BM_PASSPHRASE_FILE);
     printf("Next: trust the TPM vendors' CAs (birthmarkctl trust add --class discrete FILE... --state %s),\n"
-           "then start birthmarkd --state %s.\n",
+           "then start birthmarkd --state %s --listen ADDR:PORT.\n",
            dir, dir);
     return bm_ctl_output_flush();
 }
